@@ -1,0 +1,1 @@
+//! Views folded from the log, the API, and the page.

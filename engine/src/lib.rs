@@ -1,0 +1,1 @@
+//! Inbox to decide to executions log to effects.

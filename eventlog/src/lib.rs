@@ -1,0 +1,1 @@
+//! The log: one trait, two implementations, one contract.

@@ -1,0 +1,1 @@
+//! HTTP to verified delivery to inbox log. Holds no state that matters.
