@@ -1,1 +1,8 @@
 //! The language of Windhover: ids, events, inputs, flow documents, expressions, codec, limits, and the pure core.
+//!
+//! Nothing here awaits, reads a clock, draws a random number or opens a file: the same arguments give the same answers on
+//! every machine and on every replay. Time, seeds and everything that was read from outside are arguments.
+
+pub mod id;
+pub mod limit;
+pub mod time;
