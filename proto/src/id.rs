@@ -170,9 +170,9 @@ fn from_base62(text: &str) -> Option<[u8; 16]> {
     if text.is_empty() || text.len() > BASE62_CHARS {
         return None;
     }
-    let number = text
-        .bytes()
-        .try_fold(0u128, |number, byte| number.checked_mul(62).zip(digit62(byte)).and_then(|(n, d)| n.checked_add(d)))?;
+    let number = text.bytes().try_fold(0u128, |number, byte| {
+        number.checked_mul(62).zip(digit62(byte)).and_then(|(n, d)| n.checked_add(d))
+    })?;
     Some(number.to_be_bytes())
 }
 
@@ -385,7 +385,8 @@ impl FromStr for Fingerprint {
     type Err = BadName;
 
     fn from_str(text: &str) -> Result<Self, BadName> {
-        let bad = || BadName { kind: "fingerprint", text: text.chars().take(70).collect(), rule: "64 hexadecimal digits" };
+        let bad =
+            || BadName { kind: "fingerprint", text: text.chars().take(70).collect(), rule: "64 hexadecimal digits" };
         let digits = text.as_bytes();
         let mut bytes = [0; 32];
         if digits.len() != 64 {

@@ -6,3 +6,5 @@
 pub mod id;
 pub mod limit;
 pub mod time;
+
+pub mod expr;
