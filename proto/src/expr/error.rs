@@ -1,0 +1,218 @@
+//! What can go wrong with an expression: at deployment ([`SyntaxError`]) and while it is rendered ([`RenderError`]).
+
+use std::fmt;
+
+/// Why a template cannot be used, found before anything is rendered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{message} at line {line}, column {column}", path_prefix(path))]
+pub struct SyntaxError {
+    /// What is wrong, without the place.
+    pub message: String,
+    /// 1-based line in the source text.
+    pub line: usize,
+    /// 1-based column in the source text, in characters.
+    pub column: usize,
+    /// Where in a tree of templates the text stands, such as `headers.X-Token`; empty for a single template.
+    pub path: String,
+}
+
+fn path_prefix(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("`{path}`: ") }
+}
+
+impl SyntaxError {
+    /// An error at a byte of `source`.
+    pub(crate) fn at(source: &str, at: usize, message: impl Into<String>) -> SyntaxError {
+        let (line, column) = line_and_column(source, at);
+        SyntaxError { message: message.into(), line, column, path: String::new() }
+    }
+
+    /// The same error, one level deeper in a tree.
+    pub(crate) fn below(mut self, key: &str) -> SyntaxError {
+        self.path = match self.path.as_str() {
+            "" => key.to_owned(),
+            rest if rest.starts_with('[') => format!("{key}{rest}"),
+            rest => format!("{key}.{rest}"),
+        };
+        self
+    }
+}
+
+/// The 1-based line and column (in characters) of a byte of `source`.
+pub(crate) fn line_and_column(source: &str, at: usize) -> (usize, usize) {
+    let before = &source.as_bytes()[..at.min(source.len())];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    (line, String::from_utf8_lossy(&before[start..]).chars().count() + 1)
+}
+
+/// What kind of failure a rendering ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A variable or member does not exist.
+    Missing,
+    /// The engine refused: an operator, a filter or a function got what it cannot use.
+    Engine,
+    /// A value has a kind that is not accepted here.
+    Kind,
+    /// A text that was rendered as a template is none.
+    Syntax,
+    /// A limit was reached.
+    Limit,
+}
+
+/// Why a rendering failed. `Display` gives Kestra's text, then line, column and the nearest known name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderError(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
+    class: Class,
+    message: String,
+    variable: Option<String>,
+    nearest: Option<String>,
+    at: Option<u32>,
+    place: Option<Place>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    template: String,
+    line: usize,
+    column: usize,
+}
+
+impl RenderError {
+    fn new(class: Class, message: impl Into<String>) -> RenderError {
+        let message = message.into();
+        RenderError(Box::new(Inner { class, message, variable: None, nearest: None, at: None, place: None }))
+    }
+
+    pub(crate) fn engine(message: impl Into<String>) -> RenderError {
+        RenderError::new(Class::Engine, message)
+    }
+
+    pub(crate) fn kind(message: impl Into<String>) -> RenderError {
+        RenderError::new(Class::Kind, message)
+    }
+
+    pub(crate) fn limit(message: impl Into<String>) -> RenderError {
+        RenderError::new(Class::Limit, message)
+    }
+
+    pub(crate) fn missing(variable: impl Into<String>) -> RenderError {
+        let mut error = RenderError::new(Class::Missing, "");
+        error.0.variable = Some(variable.into());
+        error
+    }
+
+    pub(crate) fn syntax(template: &str, error: &SyntaxError) -> RenderError {
+        let mut made = RenderError::new(Class::Syntax, error.message.clone());
+        made.0.place = Some(Place { template: template.to_owned(), line: error.line, column: error.column });
+        made
+    }
+
+    /// Remembers the best known name beside the missing one.
+    pub(crate) fn with_nearest<'a>(mut self, known: impl Iterator<Item = &'a str>) -> RenderError {
+        if let Some(name) = &self.0.variable {
+            self.0.nearest = nearest(name, known);
+        }
+        self
+    }
+
+    /// Adds the byte of the template, unless a deeper place is known.
+    pub(crate) fn at(mut self, at: u32) -> RenderError {
+        self.0.at.get_or_insert(at);
+        self
+    }
+
+    /// Turns the byte into line and column, unless an inner template has done so.
+    pub(crate) fn within(mut self, template: &str) -> RenderError {
+        if self.0.place.is_none() {
+            let (line, column) = line_and_column(template, self.0.at.unwrap_or(0) as usize);
+            self.0.place = Some(Place { template: template.to_owned(), line, column });
+        }
+        self
+    }
+
+    /// What kind of failure this is.
+    pub fn class(&self) -> Class {
+        self.0.class
+    }
+
+    /// The missing name, when a variable or member is missing.
+    pub fn variable(&self) -> Option<&str> {
+        self.0.variable.as_deref()
+    }
+
+    /// The known name that is most like the missing one, when one is near.
+    pub fn nearest(&self) -> Option<&str> {
+        self.0.nearest.as_deref()
+    }
+
+    /// The 1-based line in the template.
+    pub fn line(&self) -> usize {
+        self.0.place.as_ref().map_or(1, |place| place.line)
+    }
+
+    /// The 1-based column in the template, in characters.
+    pub fn column(&self) -> usize {
+        self.0.place.as_ref().map_or(1, |place| place.column)
+    }
+
+    /// Kestra's text alone.
+    pub fn kestra_text(&self) -> String {
+        let (template, line) = self.0.place.as_ref().map_or(("?", 1), |place| (place.template.as_str(), place.line));
+        match (self.0.class, &self.0.variable) {
+            (Class::Missing, Some(name)) => {
+                format!("Unable to find `{name}` used in the expression `{template}` at line {line}")
+            }
+            (Class::Missing | Class::Engine | Class::Syntax, _) => format!("{} ({template}:{line})", self.0.message),
+            (Class::Kind | Class::Limit, _) => self.0.message.clone(),
+        }
+    }
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [line {}, column {}]", self.kestra_text(), self.line(), self.column())?;
+        match &self.0.nearest {
+            Some(name) => write!(f, "; did you mean `{name}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for RenderError {}
+
+/// The known name most like `name`, when at least two thirds of it agree.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let likeness = |other: &str| strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
+    let best = known.map(|other| (likeness(other), other)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= 0.6).then(|| best.1.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_name_reads_as_in_kestra_and_adds_the_place_and_the_nearest_name() {
+        let error = RenderError::missing("boddy")
+            .with_nearest(["headers", "body"].into_iter())
+            .at(3)
+            .within("{{ trigger.boddy }}");
+        assert_eq!(
+            error.kestra_text(),
+            "Unable to find `boddy` used in the expression `{{ trigger.boddy }}` at line 1"
+        );
+        assert!(error.to_string().ends_with("at line 1 [line 1, column 4]; did you mean `body`?"), "{error}");
+    }
+
+    #[test]
+    fn an_inner_place_wins_over_an_outer_one() {
+        let error = RenderError::engine("no").at(2).within("a\nb").within("other");
+        assert_eq!((error.line(), error.column()), (2, 1));
+        assert_eq!(error.kestra_text(), "no (a\nb:2)");
+    }
+}

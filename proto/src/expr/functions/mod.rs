@@ -1,0 +1,69 @@
+//! The functions: `name(arguments)`. One table lists them all; each file holds the functions of one idea.
+
+mod numbers;
+mod surround;
+
+use super::call::Arguments;
+use super::error::RenderError;
+use super::eval::Machine;
+use super::value::Value;
+
+/// What a function answers.
+pub(crate) type Run = fn(&mut Machine<'_, '_>, &Arguments) -> Result<Value, RenderError>;
+
+/// A function with its arguments in positional order; `None` means that arguments are not looked at by name.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    pub(crate) params: Option<&'static [&'static str]>,
+    pub(crate) run: Run,
+}
+
+const fn plain(name: &'static str, run: Run) -> Function {
+    Function { name, params: None, run }
+}
+
+const fn with(name: &'static str, params: &'static [&'static str], run: Run) -> Function {
+    Function { name, params: Some(params), run }
+}
+
+/// Every function, by name.
+static FUNCTIONS: [Function; 8] = [
+    with("env", &["name", "default"], surround::env),
+    with("http", &["uri", "method", "query", "body", "contentType", "headers", "options", "accept"], refused),
+    with("kv", &["key", "namespace", "errorOnMissing"], surround::kv),
+    plain("max", numbers::max),
+    plain("min", numbers::min),
+    with("range", &["start", "end", "increment"], numbers::range),
+    with("secret", &["key", "namespace", "subkey", "full"], surround::secret),
+    with("subflow", &["namespace", "id", "inputs", "revision", "labels", "timeout"], refused),
+];
+
+/// The function of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Function> {
+    FUNCTIONS.iter().find(|function| function.name == name)
+}
+
+/// The names of all functions.
+pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> {
+    FUNCTIONS.iter().map(|function| function.name)
+}
+
+/// Why a function is refused at deployment.
+pub(crate) fn refusal(name: &str) -> Option<&'static str> {
+    match name {
+        "http" => Some(
+            "the function `http` is not available in expressions: rendering must give the same answer on every replay; \
+             use a task of type io.kestra.plugin.core.http.Request and read its outputs",
+        ),
+        "subflow" => Some(
+            "the function `subflow` is not available in expressions: rendering must not start executions; \
+             use a task of type io.kestra.plugin.core.flow.Subflow and read its outputs",
+        ),
+        _ => None,
+    }
+}
+
+fn refused(_: &mut Machine<'_, '_>, _: &Arguments) -> Result<Value, RenderError> {
+    Err(RenderError::engine("this function is not available in expressions"))
+}

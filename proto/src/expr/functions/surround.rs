@@ -1,0 +1,90 @@
+//! Functions that ask the surroundings: secrets, key-value pairs, environment.
+
+use super::super::call::Arguments;
+use super::super::error::RenderError;
+use super::super::eval::Machine;
+use super::super::value::Value;
+
+type Outcome = Result<Value, RenderError>;
+
+/// A required argument that must be text.
+pub(super) fn required_text<'a>(args: &'a Arguments, name: &str, function: &str) -> Result<&'a str, RenderError> {
+    args.text(name)?
+        .ok_or_else(|| RenderError::engine(format!("The '{function}' function expects an argument '{name}'.")))
+}
+
+/// The namespace of the flow that is being rendered.
+pub(super) fn own_namespace(machine: &Machine<'_, '_>) -> Result<String, RenderError> {
+    let flow = machine.variables.get("flow");
+    let namespace = flow.as_ref().and_then(|flow| flow.get("namespace")).and_then(Value::as_text);
+    namespace.map(str::to_owned).ok_or_else(|| RenderError::kind("there is no variable `flow.namespace` to look in"))
+}
+
+/// The given namespace, or the flow's.
+fn namespace(machine: &Machine<'_, '_>, args: &Arguments) -> Result<String, RenderError> {
+    match args.text("namespace")? {
+        Some(namespace) => Ok(namespace.to_owned()),
+        None => own_namespace(machine),
+    }
+}
+
+pub(super) fn secret(machine: &mut Machine<'_, '_>, args: &Arguments) -> Outcome {
+    let key = required_text(args, "key", "secret")?;
+    let namespace = namespace(machine, args)?;
+    let found = machine.env.surroundings.secret(&namespace, &key.to_uppercase());
+    let Some(secret) = found else {
+        return Err(RenderError::kind(format!("Cannot find secret for key '{key}'.")));
+    };
+    let value = match args.text("subkey")? {
+        None => Value::from(secret.clone()),
+        Some(subkey) => below(&secret, subkey)?,
+    };
+    machine.env.note_secret(&secret);
+    machine.env.note_secret(&value.print());
+    Ok(value)
+}
+
+fn below(secret: &str, subkey: &str) -> Outcome {
+    let parsed = Value::from_json(secret).map_err(|error| {
+        RenderError::engine(format!("Failed to read the secret as JSON for the subkey '{subkey}': {error}"))
+    })?;
+    match parsed.get(subkey) {
+        Some(Value::Text(text)) => Ok(Value::Text(text.clone())),
+        Some(other) => Ok(Value::from(other.to_json())),
+        None => Err(RenderError::engine(format!("Cannot find secret sub-key '{subkey}'."))),
+    }
+}
+
+pub(super) fn kv(machine: &mut Machine<'_, '_>, args: &Arguments) -> Outcome {
+    let key = required_text(args, "key", "kv")?;
+    let error_on_missing = match args.get("errorOnMissing") {
+        Value::Null => true,
+        other => other.verdict(),
+    };
+    let given = args.text("namespace")?;
+    let mut namespace = match given {
+        Some(namespace) => namespace.to_owned(),
+        None => own_namespace(machine)?,
+    };
+    loop {
+        if let Some(value) = machine.env.surroundings.kv(&namespace, key) {
+            return Ok(value);
+        }
+        match namespace.rsplit_once('.') {
+            Some((parent, _)) if given.is_none() => namespace = parent.to_owned(),
+            _ => break,
+        }
+    }
+    if error_on_missing {
+        return Err(RenderError::engine(format!("The key '{key}' does not exist in the namespace '{namespace}'.")));
+    }
+    Ok(Value::Null)
+}
+
+pub(super) fn env(machine: &mut Machine<'_, '_>, args: &Arguments) -> Outcome {
+    let name = required_text(args, "name", "env")?;
+    Ok(match machine.env.surroundings.environment(name) {
+        Some(value) => Value::from(value),
+        None => args.get("default").clone(),
+    })
+}

@@ -1,0 +1,81 @@
+//! Trees whose texts are templates: task properties, inputs, outputs.
+
+use super::env::Env;
+use super::error::{RenderError, SyntaxError};
+use super::map::Map;
+use super::surroundings::Variables;
+use super::template::Template;
+use super::value::Value;
+
+/// A JSON-like tree whose texts and keys are templates. Lists and maps are rendered member by member.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Templated {
+    /// A text that may hold expressions.
+    Text(Template),
+    /// Members in order.
+    List(Vec<Templated>),
+    /// Entries in order; keys are templates too.
+    Map(Vec<(Template, Templated)>),
+    /// A number, a truth value, null: as it stands.
+    Plain(Value),
+}
+
+impl Templated {
+    /// Compiles every text of the tree.
+    ///
+    /// # Errors
+    /// The first text that is no template, with its path.
+    pub fn compile(value: &Value) -> Result<Templated, SyntaxError> {
+        match value {
+            Value::Text(text) => Ok(Templated::Text(Template::compile(text)?)),
+            Value::List(list) => {
+                let members = list.iter().enumerate().map(|(place, member)| {
+                    Templated::compile(member).map_err(|error| error.below(&format!("[{place}]")))
+                });
+                Ok(Templated::List(members.collect::<Result<_, _>>()?))
+            }
+            Value::Map(map) => {
+                let entries = map.iter().map(|(key, member)| {
+                    let below = |error: SyntaxError| error.below(key);
+                    Ok((Template::compile(key).map_err(below)?, Templated::compile(member).map_err(below)?))
+                });
+                Ok(Templated::Map(entries.collect::<Result<_, _>>()?))
+            }
+            other => Ok(Templated::Plain(other.clone())),
+        }
+    }
+
+    /// Renders every text to text; all else stays as it is.
+    ///
+    /// # Errors
+    /// The first failure, in order.
+    pub fn render(&self, variables: &dyn Variables, env: &mut Env<'_>) -> Result<Value, RenderError> {
+        self.each(&mut |template| Ok(Value::from(template.render(variables, env)?)))
+    }
+
+    /// As [`Templated::render`], but a text that is one expression keeps the kind of its value.
+    ///
+    /// # Errors
+    /// The first failure, in order.
+    pub fn value(&self, variables: &dyn Variables, env: &mut Env<'_>) -> Result<Value, RenderError> {
+        self.each(&mut |template| template.value(variables, env))
+    }
+
+    fn each(&self, render: &mut dyn FnMut(&Template) -> Result<Value, RenderError>) -> Result<Value, RenderError> {
+        match self {
+            Templated::Text(template) => render(template),
+            Templated::Plain(value) => Ok(value.clone()),
+            Templated::List(members) => {
+                Ok(Value::from(members.iter().map(|member| member.each(render)).collect::<Result<Vec<_>, _>>()?))
+            }
+            Templated::Map(entries) => {
+                let mut map = Map::with_capacity(entries.len());
+                for (key, member) in entries {
+                    let key = if key.is_literal() { key.source().to_owned() } else { render(key)?.print() };
+                    map.insert(key, member.each(render)?);
+                }
+                Ok(Value::from(map))
+            }
+        }
+    }
+}

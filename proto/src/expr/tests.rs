@@ -1,0 +1,78 @@
+//! What the public face promises.
+
+use super::*;
+
+fn variables() -> Map {
+    let json = r#"{"flow":{"namespace":"a.b"},"trigger":{"body":{"n":1,"none":null,"list":[3,1]}},"name":"world"}"#;
+    match Value::from_json(json) {
+        Ok(Value::Map(map)) => (*map).clone(),
+        _ => Map::new(),
+    }
+}
+
+fn env<'a>() -> Env<'a> {
+    Env::new(&NoSurroundings, "2024-05-06T07:08:09Z".parse().unwrap(), 7)
+}
+
+fn rendered(source: &str) -> String {
+    Template::compile(source).unwrap().render(&variables(), &mut env()).unwrap()
+}
+
+#[test]
+fn a_whole_expression_keeps_its_kind_and_text_around_it_makes_text() {
+    let value = |source: &str| Template::compile(source).unwrap().value(&variables(), &mut env()).unwrap();
+    assert_eq!(value("{{ trigger.body.list }}"), Value::from_json("[3,1]").unwrap());
+    assert_eq!(value("x{{ trigger.body.list }}"), Value::from("x[3,1]"));
+    assert_eq!(value("plain"), Value::from("plain"));
+}
+
+#[test]
+fn the_body_prints_as_it_was_sent() {
+    assert_eq!(rendered("{{ trigger | toJson }}"), r#"{"body":{"n":1,"none":null,"list":[3,1]}}"#);
+    assert_eq!(rendered("{{ trigger | json }}"), rendered("{{ trigger }}"));
+}
+
+#[test]
+fn a_missing_member_names_itself_its_place_and_the_nearest_name() {
+    let template = Template::compile("a\n{{ trigger.body.lst }}").unwrap();
+    let error = template.render(&variables(), &mut env()).unwrap_err();
+    assert_eq!((error.variable(), error.line(), error.nearest()), (Some("lst"), 2, Some("list")));
+    assert_eq!(rendered("{{ trigger.body.lst ?? 'none' }}"), "none");
+}
+
+#[test]
+fn unknown_filters_and_functions_are_refused_at_once() {
+    for source in ["{{ name | uper }}", "{{ nosuch() }}", "{{ name is defind }}", "{% tag %}", "{{ http('x') }}"] {
+        assert!(Template::compile(source).is_err(), "{source}");
+    }
+    let error = Template::compile("{{ a }}\n  {{ name | uper }}").unwrap_err();
+    assert_eq!((error.line, error.column), (2, 13));
+    assert!(error.message.contains("Did you mean `upper`?"), "{error}");
+}
+
+#[test]
+fn a_tree_of_templates_renders_member_by_member_and_names_the_path_of_an_error() {
+    let tree = Value::from_json(r#"{"a":["{{ name }}",1],"{{ name }}":null}"#).unwrap();
+    let rendered = Templated::compile(&tree).unwrap().render(&variables(), &mut env()).unwrap();
+    assert_eq!(rendered.to_json(), r#"{"a":["world",1],"world":null}"#);
+    let wrong = Value::from_json(r#"{"a":[1,{"b":"{{"}]}"#).unwrap();
+    assert_eq!(Templated::compile(&wrong).unwrap_err().path, "a[1].b");
+}
+
+#[test]
+fn a_rendering_without_end_runs_out_of_fuel() {
+    let source =
+        "{% for a in 1..1000 %}{% for b in 1..1000 %}{% for c in 1..1000 %}{% endfor %}{% endfor %}{% endfor %}";
+    let error = Template::compile(source).unwrap().render(&variables(), &mut env().with_fuel(100_000)).unwrap_err();
+    assert_eq!(error.class(), Class::Limit);
+}
+
+#[test]
+fn verdicts_follow_the_trimmed_text() {
+    for text in ["", "  ", "false", " false ", "0", "-0"] {
+        assert!(!verdict(text), "{text:?}");
+    }
+    for text in ["true", "FALSE", "no", "null", "0.0", "x"] {
+        assert!(verdict(text), "{text:?}");
+    }
+}
