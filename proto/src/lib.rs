@@ -8,3 +8,4 @@ pub mod limit;
 pub mod time;
 
 pub mod expr;
+pub mod flow;

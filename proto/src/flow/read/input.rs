@@ -1,0 +1,243 @@
+//! Inputs of a flow, and what a paused task asks for.
+
+use std::{collections::HashSet, str::FromStr};
+
+use super::{
+    at::{At, cut, nearest},
+    circle::circle_of,
+    fields::Fields,
+    output::value_type,
+};
+use crate::flow::input::{Choice, ChoiceValue, ChoiceValues, DependsOn, Input, InputKind, Pattern, ValueType};
+
+const ID_PATTERN: &str = "^[a-zA-Z0-9][.a-zA-Z0-9_-]*";
+const TYPES: [&str; 15] = [
+    "STRING",
+    "SELECT",
+    "MULTISELECT",
+    "INT",
+    "FLOAT",
+    "BOOL",
+    "DATETIME",
+    "DATE",
+    "TIME",
+    "DURATION",
+    "JSON",
+    "YAML",
+    "URI",
+    "EMAIL",
+    "ARRAY",
+];
+
+/// Reads the inputs; wrong ones are findings and left out.
+pub(super) fn list(at: &At<'_>) -> Vec<Input> {
+    let members = at.list().unwrap_or_default();
+    let mut seen = HashSet::new();
+    for member in &members {
+        let id = member.node.get("id").and_then(super::scalar_text);
+        if let Some(id) = id.filter(|id| !seen.insert(id.clone())) {
+            member.wrong(format!("Invalid Flow: Duplicate input with name [{id}]"));
+        }
+    }
+    let inputs: Vec<(At<'_>, Input)> = members.into_iter().filter_map(|at| one(&at).map(|input| (at, input))).collect();
+    check_dependencies(&inputs, &seen);
+    inputs.into_iter().map(|(_, input)| input).collect()
+}
+
+/// An id of an input or an output.
+pub(super) fn id(fields: &Fields<'_>) -> Option<String> {
+    let at = fields.require("id")?;
+    let text = at.text()?;
+    let rest = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if text.is_empty() {
+        at.wrong("must not be blank");
+        return None;
+    }
+    if !text.as_bytes()[0].is_ascii_alphanumeric() || !text.bytes().all(rest) {
+        at.wrong(format!("must match \"{ID_PATTERN}\", and \"{}\" does not", cut(text)));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn one(at: &At<'_>) -> Option<Input> {
+    let fields = Fields::of(at, "input")?;
+    let id = id(&fields);
+    let kind = kind(&fields);
+    let required = fields.get("required").and_then(|at| at.flag()).unwrap_or(true);
+    let defaults_at = fields.get("defaults");
+    let defaults = defaults_at.as_ref().and_then(At::templated);
+    let prefill = fields.get("prefill").and_then(|at| at.templated());
+    if let (Some(_), false) = (&defaults_at, required) {
+        at.wrong("Inputs with a default value must be required, since the default is always applied.");
+    }
+    let depends_on = fields.get("dependsOn").and_then(|at| depends_on(&at));
+    let (description, display_name) = (fields.note("description"), fields.note("displayName"));
+    let kind = kind?;
+    fields.finish();
+    Some(Input { id: id?, kind, description, display_name, required, defaults, prefill, depends_on })
+}
+
+fn depends_on(at: &At<'_>) -> Option<DependsOn> {
+    let fields = Fields::of(at, "dependsOn")?;
+    let inputs = fields.get("inputs").and_then(|at| at.texts()).unwrap_or_default();
+    let condition = fields.get_either("condition", "when").map(|at| at.template());
+    fields.finish();
+    let inputs = inputs.into_iter().map(str::to_owned).collect();
+    Some(DependsOn { inputs, condition: condition.flatten() })
+}
+
+fn check_dependencies(inputs: &[(At<'_>, Input)], ids: &HashSet<String>) {
+    let needs = |input: &Input| input.depends_on.as_ref().map(|on| on.inputs.clone()).unwrap_or_default();
+    let nodes: Vec<(String, Vec<String>)> = inputs.iter().map(|(_, input)| (input.id.clone(), needs(input))).collect();
+    for ((at, input), (_, needs)) in inputs.iter().zip(&nodes) {
+        let id = &input.id;
+        for missing in needs.iter().filter(|need| !ids.contains(*need)) {
+            let message = format!("Invalid Flow: Input with id '{id}' depends on a non-existent input '{missing}'.");
+            at.report(at.node.at, message, nearest(missing, ids.iter().map(String::as_str)));
+        }
+        if let Some(circle) = circle_of(&nodes, id).filter(|_| !needs.is_empty()) {
+            let circle = circle.join(", ");
+            at.wrong(format!("Invalid Flow: Cycle dependency detected for input with id '{id}': [{circle}]"));
+        }
+    }
+}
+
+/// Reads what the type says, and its rules.
+fn kind(fields: &Fields<'_>) -> Option<InputKind> {
+    let Some(at) = fields.get("type") else {
+        fields.missing("type", "Invalid type: null");
+        return None;
+    };
+    let name = at.text()?;
+    Some(match name {
+        "STRING" => InputKind::String { validator: pattern(fields) },
+        "SELECT" | "ENUM" => {
+            // How a form shows the choice; nothing else reads it.
+            let _ = fields.get("isRadio").map(|at| at.flag());
+            InputKind::Select(choice(fields)?)
+        }
+        "MULTISELECT" => {
+            let item = fields.get("itemType").map(|at| value_type(&at));
+            if item.is_some_and(|item| item.is_some_and(|item| item != ValueType::String)) {
+                fields.at.wrong("`itemType` of a MULTISELECT other than STRING is not supported yet");
+            }
+            InputKind::MultiSelect(choice(fields)?)
+        }
+        "INT" => InputKind::Int { min: whole(fields, "min"), max: whole(fields, "max") },
+        "FLOAT" => InputKind::Float { min: number(fields, "min"), max: number(fields, "max") },
+        "BOOL" | "BOOLEAN" => InputKind::Bool,
+        "DATETIME" => InputKind::DateTime { after: parsed(fields, "after"), before: parsed(fields, "before") },
+        "DATE" => InputKind::Date { after: parsed(fields, "after"), before: parsed(fields, "before") },
+        "TIME" => InputKind::Time { after: parsed(fields, "after"), before: parsed(fields, "before") },
+        "DURATION" => {
+            let span = |name| fields.get(name).and_then(|at| at.fixed());
+            InputKind::Duration { min: span("min"), max: span("max") }
+        }
+        "JSON" => {
+            fields.refuse(&["jsonSchema"]);
+            InputKind::Json
+        }
+        "YAML" => InputKind::Yaml,
+        "URI" => InputKind::Uri,
+        "EMAIL" => InputKind::Email,
+        "ARRAY" => InputKind::Array { item: item(fields)? },
+        later @ ("FILE" | "SECRET" | "ION" | "FORM" | "REUSABLE_INPUTS") => {
+            check_later(fields, later);
+            at.wrong(format!("the input type `{later}` is not supported yet"));
+            return None;
+        }
+        other => {
+            at.report(at.node.at, format!("Invalid type: {other}"), nearest(other, TYPES));
+            return None;
+        }
+    })
+}
+
+/// Knows the properties of types that cannot be used yet, so that unknown ones are found.
+fn check_later(fields: &Fields<'_>, name: &str) {
+    fields.accept_without_effect(match name {
+        "FILE" => &["allowedFileExtensions", "accept"],
+        "SECRET" => &["validator"],
+        "FORM" => &["inputs"],
+        "REUSABLE_INPUTS" => &["namespace", "ref", "revision"],
+        _ => &[],
+    });
+    fields.finish();
+}
+
+fn pattern(fields: &Fields<'_>) -> Option<Pattern> {
+    let at = fields.get("validator")?;
+    let text = at.text()?;
+    Pattern::compile(text).map_err(|error| at.wrong(format!("this pattern cannot be used: {}", last_line(&error)))).ok()
+}
+
+/// The reason, without the drawing of the pattern above it.
+fn last_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    text.lines().last().unwrap_or_default().trim().to_owned()
+}
+
+fn whole(fields: &Fields<'_>, name: &'static str) -> Option<i64> {
+    fields.get(name)?.whole()
+}
+
+fn number(fields: &Fields<'_>, name: &'static str) -> Option<f64> {
+    fields.get(name)?.number()
+}
+
+/// A date or a time, never rendered.
+fn parsed<T: FromStr>(fields: &Fields<'_>, name: &'static str) -> Option<T> {
+    let at = fields.get(name)?;
+    let text = at.text()?;
+    let value = text.parse().ok();
+    if value.is_none() {
+        at.wrong(format!("\"{}\" is not an ISO 8601 date or time of this input's type", cut(text)));
+    }
+    value
+}
+
+fn item(fields: &Fields<'_>) -> Option<ValueType> {
+    let at = fields.require("itemType")?;
+    let item = value_type(&at)?;
+    if item == ValueType::Array {
+        fields.at.wrong("`itemType` cannot be ARRAY");
+        return None;
+    }
+    Some(item)
+}
+
+fn choice(fields: &Fields<'_>) -> Option<Choice> {
+    let listed = fields.get("values").map(|at| values(&at));
+    let rendered = fields.get("expression").map(|at| at.template());
+    let values = match (listed, rendered) {
+        (Some(_), Some(_)) => {
+            fields.at.wrong("`values` and `expression` cannot both be given");
+            return None;
+        }
+        (Some(listed), None) => ChoiceValues::Listed(listed?),
+        (None, Some(rendered)) => ChoiceValues::Rendered(rendered?),
+        (None, None) => {
+            fields.missing("values", "must not be null: give `values` or `expression`");
+            return None;
+        }
+    };
+    let (allow_custom_value, auto_select_first) = (fields.flag("allowCustomValue"), fields.flag("autoSelectFirst"));
+    Some(Choice { values, allow_custom_value, auto_select_first })
+}
+
+fn values(at: &At<'_>) -> Option<Vec<ChoiceValue>> {
+    at.list()?.iter().map(choice_value).collect::<Vec<_>>().into_iter().collect()
+}
+
+fn choice_value(at: &At<'_>) -> Option<ChoiceValue> {
+    if at.scalar().is_some() {
+        let text = at.text()?.to_owned();
+        return Some(ChoiceValue { label: text.clone(), value: text });
+    }
+    let fields = Fields::of(at, "value")?;
+    let text = |name| fields.require(name).and_then(|at| at.text().map(str::to_owned));
+    let (label, value) = (text("label"), text("value"));
+    fields.finish();
+    Some(ChoiceValue { label: label?, value: value? })
+}
