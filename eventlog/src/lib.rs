@@ -5,7 +5,11 @@
 //!
 //! A record is a *batch*: whoever appends joins what waits and gets one position and one fsync for all of it.
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod embedded;
 mod error;
+pub mod memory;
 mod name;
 mod object;
 
@@ -15,7 +19,7 @@ use bytes::Bytes;
 use futures_util::{future::BoxFuture, stream::BoxStream};
 
 pub use error::{AppendError, ObjectError, OpenError, ReadError, TrimError};
-pub use name::LogName;
+pub use name::{BadLogName, LogName};
 pub use object::ObjectName;
 
 /// A log that any part can hold and share.
