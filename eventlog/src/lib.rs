@@ -5,8 +5,10 @@
 //!
 //! A record is a *batch*: whoever appends joins what waits and gets one position and one fsync for all of it.
 
+pub mod ask;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+pub mod definitions;
 pub mod embedded;
 mod error;
 pub mod memory;

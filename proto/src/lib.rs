@@ -3,9 +3,18 @@
 //! Nothing here awaits, reads a clock, draws a random number or opens a file: the same arguments give the same answers on
 //! every machine and on every replay. Time, seeds and everything that was read from outside are arguments.
 
-pub mod id;
-pub mod limit;
-pub mod time;
-
+pub mod codec;
+pub mod core;
+pub mod definitions;
+pub mod delivery;
+pub mod event;
 pub mod expr;
 pub mod flow;
+pub mod id;
+pub mod input;
+pub mod limit;
+pub mod request;
+pub mod seal;
+pub mod state;
+pub mod time;
+pub mod trigger;

@@ -1,0 +1,197 @@
+//! `http.Request`: one call to another system.
+
+use std::time::Duration;
+
+use super::{TaskError, dynamic};
+use crate::{
+    core::{context::Rendered, run::Work},
+    event::Answer,
+    expr::{Map, Template, Value},
+    flow::{HttpRequest, Task},
+    id::{ExecutionId, TaskRunId},
+};
+
+/// Longest time for a whole call unless the task says otherwise.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+
+/// A call that starts when its commit is on disk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The execution that makes it.
+    pub execution: ExecutionId,
+    /// The task run that waits for its result.
+    pub task_run: TaskRunId,
+    /// Its number in the task run.
+    pub n: u32,
+    /// What to send.
+    pub http: HttpCall,
+}
+
+impl Call {
+    /// What names the call for the receiver, however often it is repeated.
+    pub fn idempotency_key(&self) -> String {
+        format!("{}/{}/{}", self.execution, self.task_run, self.n)
+    }
+}
+
+/// What to send. Never logged: it holds secrets in clear.
+#[derive(Clone, PartialEq)]
+pub struct HttpCall {
+    /// The method, in capitals.
+    pub method: String,
+    /// The absolute address.
+    pub uri: String,
+    /// Names and values, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<String>,
+    /// Longest time for the whole call.
+    pub timeout: Duration,
+    /// Longest time to connect; absent: only the whole call is limited.
+    pub connect_timeout: Option<Duration>,
+    /// Longest silence of the other side; absent: only the whole call is limited.
+    pub read_idle_timeout: Option<Duration>,
+    /// Redirects that are followed.
+    pub redirects_max: u8,
+}
+
+impl std::fmt::Debug for HttpCall {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "HttpCall({} …)", self.method)
+    }
+}
+
+/// How a call ended.
+pub type CallResult = Result<HttpResponse, CallFailure>;
+
+/// What the other side answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The address that answered, after redirects.
+    pub uri: String,
+    /// The status.
+    pub code: u16,
+    /// Names (lower case) and values, in wire order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallFailure {
+    /// What happened, for the log.
+    pub message: String,
+}
+
+/// Redirects that are followed unless the task says otherwise.
+const REDIRECTS_MAX: u8 = 10;
+
+/// Renders a call.
+pub(crate) fn render(work: &Work<'_>, task: &Task, run: TaskRunId, request: &HttpRequest) -> Result<Call, TaskError> {
+    let text = |template: &Template| work.context_of(task, run).render(template).map(|rendered| rendered.value);
+    let mut headers = Vec::with_capacity(request.headers.len() + 1);
+    for (name, value) in &request.headers {
+        headers.push((text(name)?, text(value)?));
+    }
+    let body = request.body.as_ref().map(text).transpose()?;
+    if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        headers.push(("content-type".to_owned(), with_charset(text(&request.content_type)?)));
+    }
+    let options = &request.options;
+    let optional = |property: &Option<_>| property.as_ref().map(|p| dynamic(work, task, run, p)).transpose();
+    let follow = dynamic(work, task, run, &options.follow_redirects)?;
+    let http = HttpCall {
+        method: text(&request.method)?.trim().to_ascii_uppercase(),
+        uri: text(&request.uri)?.trim().to_owned(),
+        headers,
+        body,
+        timeout: optional(&task.timeout)?.unwrap_or(TIMEOUT_DEFAULT),
+        connect_timeout: optional(&options.connect_timeout)?,
+        read_idle_timeout: optional(&options.read_idle_timeout)?,
+        redirects_max: if follow { REDIRECTS_MAX } else { 0 },
+    };
+    let n = work.run(run).map_or(1, |run| run.answered + 1);
+    Ok(Call { execution: work.id, task_run: run, n, http })
+}
+
+/// A text body goes as UTF-8, and says so.
+fn with_charset(content_type: String) -> String {
+    if content_type.contains("charset") { content_type } else { format!("{content_type}; charset=UTF-8") }
+}
+
+/// What an answer means for the task: outputs, or a failure that keeps them.
+pub(crate) fn judge(
+    work: &Work<'_>,
+    task: &Task,
+    run: TaskRunId,
+    request: &HttpRequest,
+    result: CallResult,
+) -> Result<Rendered<Value>, TaskError> {
+    let secrets = secrets_of(work, task, run, request);
+    let response = match result {
+        Ok(response) => response,
+        Err(failure) => {
+            return Err(TaskError { message: failure.message, outputs: None, secrets, answer: Answer::None });
+        }
+    };
+    if response.code >= 400 && !is_allowed(work, task, run, request, response.code)? {
+        let message = failure_text(&response);
+        return Err(TaskError { message, outputs: None, secrets, answer: Answer::Recorded });
+    }
+    Ok(Rendered { secrets: repeated_in(&response, secrets), value: outputs(&response) })
+}
+
+/// The secrets that an answer repeats. An answer that repeats none was not made of them, so nothing in it is hidden.
+fn repeated_in(response: &HttpResponse, secrets: Vec<String>) -> Vec<String> {
+    let body = String::from_utf8_lossy(&response.body);
+    let texts = || response.headers.iter().map(|(_, value)| value.as_str()).chain([&*body, &*response.uri]);
+    secrets.into_iter().filter(|secret| texts().any(|text| text.contains(secret.as_str()))).collect()
+}
+
+fn failure_text(response: &HttpResponse) -> String {
+    let body = String::from_utf8_lossy(&response.body);
+    format!("Failed http request with response code '{}' and body: {body}", response.code)
+}
+
+fn is_allowed(
+    work: &Work<'_>,
+    task: &Task,
+    run: TaskRunId,
+    request: &HttpRequest,
+    code: u16,
+) -> Result<bool, TaskError> {
+    if dynamic(work, task, run, &request.options.allow_failed)? {
+        return Ok(true);
+    }
+    for allowed in &request.options.allowed_response_codes {
+        if dynamic(work, task, run, allowed)? == code {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Secrets that went into the call: an answer or an error that repeats them must not show them.
+fn secrets_of(work: &Work<'_>, task: &Task, run: TaskRunId, request: &HttpRequest) -> Vec<String> {
+    let context = work.context_of(task, run);
+    let headers = request.headers.iter().flat_map(|(name, value)| [name, value]);
+    let templates = headers.chain(&request.body).chain([&request.uri]);
+    templates.filter_map(|template| context.render(template).ok()).flat_map(|rendered| rendered.secrets).collect()
+}
+
+fn outputs(response: &HttpResponse) -> Value {
+    let mut headers = Map::new();
+    for (name, value) in &response.headers {
+        let before = headers.get(name).and_then(Value::as_list).unwrap_or_default().to_vec();
+        headers.insert(name.as_str(), Value::list(before.into_iter().chain([Value::text(value.as_str())])));
+    }
+    let mut map = Map::with_capacity(4);
+    map.insert("uri", Value::text(response.uri.as_str()));
+    map.insert("code", Value::integer(i64::from(response.code)));
+    map.insert("headers", Value::Map(headers.into()));
+    if !response.body.is_empty() {
+        map.insert("body", Value::text(String::from_utf8_lossy(&response.body).into_owned()));
+    }
+    Value::Map(map.into())
+}

@@ -1,0 +1,151 @@
+//! What each kind of task does in an attempt. One file for each kind that needs more than a few lines.
+
+pub(super) mod http;
+
+use super::{context::Rendered, run::Work};
+use crate::{
+    event::{Answer, Awaits, Event},
+    expr::{Map, RenderError, Template, Value},
+    flow::{Dynamic, FromDocument, LogLevel, LogMessage, Task, TaskKind},
+    id::TaskRunId,
+};
+
+pub(super) use http::Call;
+
+/// How an attempt went on.
+pub(super) enum Ending {
+    /// It ended, with these outputs.
+    Now(Option<Rendered<Value>>),
+    /// It waits for a call or a timer.
+    Later,
+}
+
+/// Why an attempt failed.
+pub(super) struct TaskError {
+    /// What the log says; secrets in it are masked on the way.
+    pub(super) message: String,
+    /// What it gave all the same.
+    pub(super) outputs: Option<Value>,
+    /// Texts in the message and the outputs that must not be shown.
+    pub(super) secrets: Vec<String>,
+    /// Whether the other side of a call answered.
+    pub(super) answer: Answer,
+}
+
+impl From<RenderError> for TaskError {
+    fn from(error: RenderError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// What a started task of this kind waits for.
+pub(super) fn awaits(kind: &TaskKind) -> Awaits {
+    match kind {
+        TaskKind::Return { .. }
+        | TaskKind::Log { .. }
+        | TaskKind::OutputValues { .. }
+        | TaskKind::Fail { .. }
+        | TaskKind::Sleep { .. } => Awaits::Nothing,
+        TaskKind::HttpRequest(_) => Awaits::Effect,
+    }
+}
+
+/// Makes one attempt.
+pub(super) fn perform(work: &mut Work<'_>, task: &Task, run: TaskRunId) -> Result<Ending, TaskError> {
+    match &task.kind {
+        TaskKind::Return { format } => give_back(work, task, run, format.as_ref()),
+        TaskKind::Log { message, level } => log(work, task, run, message, level),
+        TaskKind::OutputValues { values } => {
+            let Some(values) = values else { return Ok(Ending::Now(None)) };
+            let rendered = work.context_of(task, run).render_tree(values)?;
+            Ok(Ending::Now(Some(Rendered { value: single("values", rendered.value), secrets: rendered.secrets })))
+        }
+        TaskKind::Fail { condition, error_message } => fail(work, task, run, condition.as_ref(), error_message),
+        TaskKind::HttpRequest(request) => {
+            let call = http::render(work, task, run, request)?;
+            work.calls.push(call);
+            Ok(Ending::Later)
+        }
+        TaskKind::Sleep { duration } => {
+            let duration: std::time::Duration = dynamic(work, task, run, duration)?;
+            let wait_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+            work.emit(Event::TimerSet { task_run: run, wake_at: work.turn.now.plus_millis(wait_ms) });
+            Ok(Ending::Later)
+        }
+    }
+}
+
+fn single(name: &str, value: Value) -> Value {
+    let mut map = Map::with_capacity(1);
+    map.insert(name, value);
+    Value::Map(map.into())
+}
+
+fn give_back(work: &mut Work<'_>, task: &Task, run: TaskRunId, format: Option<&Template>) -> Result<Ending, TaskError> {
+    let Some(format) = format else { return Ok(Ending::Now(None)) };
+    let rendered = work.context_of(task, run).render(format)?;
+    log_line(work, task, run, LogLevel::Debug, &rendered);
+    let value = single("value", Value::text(rendered.value));
+    Ok(Ending::Now(Some(Rendered { value, secrets: rendered.secrets })))
+}
+
+fn log(
+    work: &mut Work<'_>,
+    task: &Task,
+    run: TaskRunId,
+    message: &LogMessage,
+    level: &Dynamic<LogLevel>,
+) -> Result<Ending, TaskError> {
+    let level = dynamic(work, task, run, level)?;
+    let texts = match message {
+        LogMessage::One(text) => std::slice::from_ref(text),
+        LogMessage::Many(texts) => texts.as_slice(),
+    };
+    for text in texts {
+        let rendered = work.context_of(task, run).render(text)?;
+        log_line(work, task, run, level, &rendered);
+    }
+    Ok(Ending::Now(None))
+}
+
+/// Writes a log line, unless the task keeps only more important ones.
+fn log_line(work: &mut Work<'_>, task: &Task, run: TaskRunId, level: LogLevel, line: &Rendered<String>) {
+    if task.log_level.is_none_or(|lowest| level >= lowest) {
+        work.log(Some(run), level, super::keep::mask_text(&line.value, &line.secrets));
+    }
+}
+
+fn fail(
+    work: &mut Work<'_>,
+    task: &Task,
+    run: TaskRunId,
+    condition: Option<&Template>,
+    message: &Template,
+) -> Result<Ending, TaskError> {
+    let context = work.context_of(task, run);
+    let holds = match condition {
+        Some(condition) => crate::expr::verdict(&context.render(condition)?.value),
+        None => true,
+    };
+    if !holds {
+        return Ok(Ending::Now(None));
+    }
+    let rendered = context.render(message)?;
+    Err(TaskError { message: rendered.value, outputs: None, secrets: rendered.secrets, answer: Answer::None })
+}
+
+/// The value of a property that may be an expression.
+pub(super) fn dynamic<T: FromDocument + Clone>(
+    work: &Work<'_>,
+    task: &Task,
+    run: TaskRunId,
+    property: &Dynamic<T>,
+) -> Result<T, TaskError> {
+    match property {
+        Dynamic::Fixed(value) => Ok(value.clone()),
+        Dynamic::Rendered(template) => {
+            let rendered = work.context_of(task, run).render(template)?;
+            T::from_document(&rendered.value).map_err(|error| TaskError::new(error.to_string()))
+        }
+    }
+}
