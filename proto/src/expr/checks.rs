@@ -51,8 +51,8 @@ fn remainder_of_two(value: &Value) -> Result<i64, RenderError> {
 
 fn is_json(value: &Value) -> Result<bool, RenderError> {
     match value {
-        Value::Null => Ok(false),
-        Value::Text(text) => Ok(Value::from_json(text).is_ok()),
+        Value::Null => Err(RenderError::kind("java.lang.IllegalArgumentException: argument \"content\" is null")),
+        Value::Text(text) => Ok(text.trim().is_empty() || Value::from_json(text).is_ok()),
         other => Err(cast(other, "java.lang.String")),
     }
 }

@@ -7,6 +7,7 @@ use super::checks;
 use super::env::{Env, output_too_large};
 use super::error::{Class, RenderError};
 use super::filters::Input;
+use super::host::Host;
 use super::limits::{CALL_DEPTH_MAX, MEMBERS_MAX, OUTPUT_BYTES_MAX};
 use super::map::Map;
 use super::operators;
@@ -215,17 +216,17 @@ impl<'m, 'e> Machine<'m, 'e> {
             }
             Kind::Map(entries) => self.map(entries),
             Kind::Member { object, name } => {
-                let object = self.eval(object)?;
-                access::member(&object, name)
+                let value = self.eval(object)?;
+                access::member(&value, name).map_err(|error| null_root(object, &value, error))
             }
             Kind::Method { object, name } => {
-                let object = self.eval(object)?;
-                Err(access::no_method(&object, name))
+                let value = self.eval(object)?;
+                Err(null_root(object, &value, access::no_method(&value, name)))
             }
             Kind::Index { object, key } => {
-                let object = self.eval(object)?;
+                let value = self.eval(object)?;
                 let key = self.eval(key)?;
-                access::index(&object, &key)
+                access::index(&value, &key).map_err(|error| null_root(object, &value, error))
             }
             Kind::Filtered { input, call } => {
                 let input = self.filter_input(input, call)?;
@@ -268,11 +269,16 @@ impl<'m, 'e> Machine<'m, 'e> {
         if let Some(value) = self.scopes.get(name) {
             return Ok(value.clone());
         }
-        let outer = if self.scopes.sees_variables() { self.variables.get(name) } else { None };
+        let outer = if self.scopes.sees_variables() { self.outer_variable(name) } else { None };
         outer.ok_or_else(|| {
             let names = self.variables.names();
             RenderError::missing(name).with_nearest(names.iter().map(String::as_str).chain(self.scopes.names()))
         })
+    }
+
+    fn outer_variable(&self, name: &str) -> Option<Value> {
+        let value = self.variables.get(name);
+        if value.is_none() && name == "locale" { Some(Value::from("en_US")) } else { value }
     }
 
     fn map(&mut self, entries: &'m [(Expr, Expr)]) -> Outcome {
@@ -489,16 +495,25 @@ impl<'m, 'e> Machine<'m, 'e> {
     }
 }
 
+/// A member of a variable that is null is reported under the name of the variable.
+fn null_root(object: &Expr, value: &Value, error: RenderError) -> RenderError {
+    match &object.kind {
+        Kind::Variable(name) if value.is_null() => RenderError::missing(&**name),
+        _ => error,
+    }
+}
+
 fn unknown_argument(name: &str) -> RenderError {
     RenderError::engine(format!("The following named argument does not exist: {name}"))
 }
 
 fn loop_value(index: usize, length: usize) -> Value {
-    Value::map([
+    let state = [
         ("last", Value::Bool(index + 1 == length)),
         ("length", Value::integer(length as i64)),
         ("index", Value::integer(index as i64)),
         ("revindex", Value::integer((length - 1 - index) as i64)),
         ("first", Value::Bool(index == 0)),
-    ])
+    ];
+    Host::Loop(Map::from_iter(state)).into()
 }

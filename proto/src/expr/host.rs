@@ -3,6 +3,7 @@
 use jiff::civil;
 use jiff::{SignedDuration, Timestamp, ZonedDateTime, tz::Offset};
 
+use super::map::Map;
 use super::value::{Text, Value};
 
 /// A value beyond JSON.
@@ -44,6 +45,10 @@ pub enum Host {
     Array(Vec<Value>),
     /// A fixed list of whole numbers.
     IntArray(Vec<i32>),
+    /// One entry of a map, as a loop over a map gives it: prints as `key=value`.
+    Entry(Text, Value),
+    /// The state of a loop: a map that prints in the host's form.
+    Loop(Map),
 }
 
 impl Host {

@@ -42,6 +42,8 @@ fn host_class_name(host: &Host) -> &'static str {
         Host::Set(_) => "java.util.LinkedHashSet",
         Host::Array(_) => "[Ljava.lang.Object;",
         Host::IntArray(_) => "[I",
+        Host::Entry(..) => "java.util.LinkedHashMap$Entry",
+        Host::Loop(_) => "java.util.HashMap",
     }
 }
 

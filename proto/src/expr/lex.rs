@@ -135,7 +135,7 @@ impl Lexer<'_> {
             return Ok(());
         }
         let after = open_at + 2;
-        let trims = self.source[after..].starts_with('-') && self.source[after + 1..].starts_with(char::is_whitespace);
+        let trims = self.source[after..].starts_with('-') && self.source[after + 1..].starts_with(is_space);
         self.push_data(open_at, if trims { Trim::Yes } else { Trim::No });
         self.at = after + usize::from(trims);
         match opening {
@@ -158,10 +158,10 @@ impl Lexer<'_> {
         let start = self.at;
         let mut text = &self.source[start..end];
         if std::mem::take(&mut self.trim_next) {
-            text = text.trim_start();
+            text = text.trim_start_matches(is_space);
         }
         if trim == Trim::Yes {
-            text = text.trim_end();
+            text = text.trim_end_matches(is_space);
         }
         let text = Text::from(text);
         self.at = end;
@@ -338,7 +338,7 @@ impl Lexer<'_> {
     fn quoted(&mut self) -> Result<(), SyntaxError> {
         let start = self.at;
         let end = closing_quote(&self.rest()[1..], '"');
-        if let Some(length) = end.filter(|length| !self.rest()[1..=*length].contains("#{")) {
+        if let Some(length) = end.filter(|length| find_hole(&self.rest()[1..=*length]).is_none()) {
             let text = literal_text(&self.source[start + 1..start + 1 + length], '"');
             self.at += length + 2;
             self.push(Token::Text(text), start);
@@ -358,7 +358,7 @@ impl Lexer<'_> {
     /// A stretch of text and the hole behind it; true at the closing quote.
     fn quoted_part(&mut self) -> Result<bool, SyntaxError> {
         let start = self.at;
-        let hole = self.rest().find("#{");
+        let hole = find_hole(self.rest());
         let quote = closing_quote(self.rest(), '"');
         let end = match (hole, quote) {
             (Some(hole), Some(quote)) => hole.min(quote),
@@ -383,6 +383,16 @@ impl Lexer<'_> {
         }
         Ok(false)
     }
+}
+
+/// White space as the host language has it, which leaves out blanks that forbid a line break.
+fn is_space(char: char) -> bool {
+    char.is_whitespace() && !matches!(char, '\u{a0}' | '\u{2007}' | '\u{202f}')
+}
+
+/// The next `#{` that is not behind a backslash.
+fn find_hole(text: &str) -> Option<usize> {
+    text.match_indices("#{").map(|(at, _)| at).find(|at| !text[..*at].ends_with('\\'))
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -156,7 +156,7 @@ pub(crate) fn concatenate(left: &Value, right: &Value) -> String {
 
 /// `left contains right`; a list on the right asks for all of its members.
 pub(crate) fn contains(left: &Value, right: &Value) -> Outcome {
-    if let (Value::Text(_) | Value::Map(_) | Value::List(_), Value::List(wanted)) = (left, right) {
+    if let (Value::List(_), Value::List(wanted)) = (left, right) {
         let all = wanted.iter().map(|one| has(left, one)).collect::<Result<Vec<_>, _>>()?;
         return Ok(Value::Bool(all.into_iter().all(|found| found)));
     }
@@ -190,6 +190,7 @@ pub(crate) fn is_in(left: &Value, right: &Value) -> Outcome {
     let text = left.host_text();
     let found = match right {
         Value::List(list) => list.iter().any(|member| member.host_text() == text),
+        Value::Map(map) => map.iter().any(|(key, value)| **key == *text || value.host_text() == text),
         Value::Host(host) => match &**host {
             Host::Set(members) | Host::Array(members) => members.iter().any(|member| member.host_text() == text),
             _ => false,
@@ -202,13 +203,18 @@ pub(crate) fn is_in(left: &Value, right: &Value) -> Outcome {
 /// `left .. right`: whole numbers or single characters, both ends included.
 pub(crate) fn range(left: &Value, right: &Value) -> Outcome {
     if let (Value::Text(from), Value::Text(to)) = (left, right) {
-        return character_range(from, to);
+        return character_range(from, to, 1);
     }
-    let (Some(from), Some(to)) = (left.as_i64(), right.as_i64()) else {
+    let (Some(from), Some(to)) = (whole(left), whole(right)) else {
         return Err(RenderError::engine("Arguments 'start' and 'end' must be of type Number or String"));
     };
     let members = range_numbers(from, to, 1)?;
     Ok(Value::from(members.into_iter().map(Value::Long).collect::<Vec<_>>()))
+}
+
+/// A number without its decimals.
+pub(crate) fn whole(value: &Value) -> Option<i64> {
+    if is_number(value) { arithmetic::truncated(value) } else { None }
 }
 
 /// The numbers from `from` to `to`, in steps that may be negative.
@@ -229,7 +235,8 @@ pub(crate) fn range_numbers(from: i64, to: i64, step: i64) -> Result<Vec<i64>, R
     Ok((0..count as i64).map(|place| from + place * step).collect())
 }
 
-pub(crate) fn character_range(from: &str, to: &str) -> Outcome {
+/// The characters from one to another, every `step`th.
+pub(crate) fn character_range(from: &str, to: &str, step: i64) -> Outcome {
     let single = |text: &str| {
         let mut chars = text.chars();
         chars.next().filter(|_| chars.next().is_none())
@@ -237,5 +244,7 @@ pub(crate) fn character_range(from: &str, to: &str) -> Outcome {
     let (Some(from), Some(to)) = (single(from), single(to)) else {
         return Err(RenderError::engine("Arguments 'start' and 'end' must be single characters"));
     };
-    Ok(Value::from((from..=to).map(|char| Value::from(char.to_string())).collect::<Vec<_>>()))
+    let codes = range_numbers(i64::from(u32::from(from)), i64::from(u32::from(to)), step)?;
+    let chars = codes.into_iter().filter_map(|code| u32::try_from(code).ok().and_then(char::from_u32));
+    Ok(Value::from(chars.map(|char| Value::from(char.to_string())).collect::<Vec<_>>()))
 }

@@ -410,7 +410,7 @@ impl Parser<'_> {
     }
 }
 
-fn named_literal(name: &str) -> Option<Value> {
+pub(super) fn named_literal(name: &str) -> Option<Value> {
     match name {
         "true" | "TRUE" => Some(Value::Bool(true)),
         "false" | "FALSE" => Some(Value::Bool(false)),

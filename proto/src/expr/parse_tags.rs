@@ -112,6 +112,9 @@ impl Parser<'_> {
 
     fn set_tag(&mut self) -> Result<Node, SyntaxError> {
         let name = self.name()?;
+        if super::parse::named_literal(&name).is_some() {
+            return Err(self.error(format!("Can not assign a value to {name}")));
+        }
         self.take(&Token::Punctuation('='))?;
         let value = self.expression()?;
         self.take(&Token::TagEnd)?;

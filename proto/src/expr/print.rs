@@ -5,6 +5,7 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::host::Host;
+use super::map::Map;
 use super::value::Value;
 
 impl Value {
@@ -69,19 +70,21 @@ impl Value {
             Value::Exact(digits) => out.push_str(digits),
             Value::Text(text) => out.push_str(text),
             Value::List(list) => host_list_to(list, out),
-            Value::Map(map) => {
-                out.push('{');
-                for (place, (key, value)) in map.iter().enumerate() {
-                    out.push_str(if place == 0 { "" } else { ", " });
-                    out.push_str(key);
-                    out.push('=');
-                    value.host_text_to(out);
-                }
-                out.push('}');
-            }
+            Value::Map(map) => host_map_to(map, out),
             Value::Host(host) => host.text_to(out),
         }
     }
+}
+
+fn host_map_to(map: &Map, out: &mut String) {
+    out.push('{');
+    for (place, (key, value)) in map.iter().enumerate() {
+        out.push_str(if place == 0 { "" } else { ", " });
+        out.push_str(key);
+        out.push('=');
+        value.host_text_to(out);
+    }
+    out.push('}');
 }
 
 fn host_list_to(list: &[Value], out: &mut String) {
@@ -225,6 +228,12 @@ impl Host {
             Host::Bytes(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
             Host::Set(members) | Host::Array(members) => host_list_to(members, out),
             Host::IntArray(members) => out.push_str(&format!("{members:?}")),
+            Host::Entry(key, value) => {
+                out.push_str(key);
+                out.push('=');
+                value.host_text_to(out);
+            }
+            Host::Loop(state) => host_map_to(state, out),
         }
     }
 
@@ -247,6 +256,8 @@ impl Host {
             Host::Bytes(bytes) => json_text_to(&base64::engine::general_purpose::STANDARD.encode(bytes), out),
             Host::Set(members) | Host::Array(members) => json_list_to(members, out),
             Host::IntArray(members) => out.push_str(&format!("{members:?}").replace(' ', "")),
+            Host::Entry(key, value) => json_map_to(std::iter::once((key, value)), out),
+            Host::Loop(state) => json_map_to(state.iter(), out),
             Host::Date(_) | Host::Char(_) | Host::Enum(_) | Host::Uri(_) | Host::Uuid(_) => {
                 let mut text = String::new();
                 self.text_to(&mut text);

@@ -106,6 +106,10 @@ fn serialize_host<S: Serializer>(serializer: S, host: &Host) -> Result<S::Ok, S:
         Host::Set(members) => return marked(serializer, "$set", &members.iter().map(Inline).collect::<Vec<_>>()),
         Host::Array(members) => return marked(serializer, "$array", &members.iter().map(Inline).collect::<Vec<_>>()),
         Host::IntArray(members) => return marked(serializer, "$ints", members),
+        Host::Entry(key, value) => {
+            return serialize_entries(serializer, &Map::from_iter([(key.clone(), value.clone())]));
+        }
+        Host::Loop(state) => return serialize_entries(serializer, state),
         Host::OldDate(at) => return marked(serializer, "$date", &super::print::instant_text(*at)),
         Host::Zoned(at) => return marked(serializer, "$zoned", &at.to_string()),
         Host::Instant(_) => "$instant",

@@ -45,12 +45,15 @@ impl Templated {
         }
     }
 
-    /// Renders every text to text; all else stays as it is.
+    /// Renders every text to text; all else stays as it is. A member of a map that renders to null is null.
     ///
     /// # Errors
     /// The first failure, in order.
     pub fn render(&self, variables: &dyn Variables, env: &mut Env<'_>) -> Result<Value, RenderError> {
-        self.each(&mut |template| Ok(Value::from(template.render(variables, env)?)))
+        self.each(&mut |template| match template.value(variables, env)? {
+            Value::Null => Ok(Value::Null),
+            value => Ok(Value::from(value.print())),
+        })
     }
 
     /// As [`Templated::render`], but a text that is one expression keeps the kind of its value.
@@ -72,7 +75,10 @@ impl Templated {
                 let mut map = Map::with_capacity(entries.len());
                 for (key, member) in entries {
                     let key = if key.is_literal() { key.source().to_owned() } else { render(key)?.print() };
-                    map.insert(key, member.each(render)?);
+                    let member = member.each(render)?;
+                    if !map.contains_key(&key) {
+                        map.insert(key, member);
+                    }
                 }
                 Ok(Value::from(map))
             }

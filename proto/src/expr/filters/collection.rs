@@ -143,7 +143,7 @@ pub(super) fn keys(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outc
     let places = |count: usize| Value::from((0..count as i64).map(Value::integer).collect::<Vec<_>>());
     match &input {
         Value::Null => Ok(Value::Null),
-        Value::Map(map) => Ok(Value::from(map.keys().map(|key| Value::Text(key.clone())).collect::<Vec<_>>())),
+        Value::Map(map) => Ok(Host::Set(map.keys().map(|key| Value::Text(key.clone())).collect()).into()),
         Value::List(list) => Ok(places(list.len())),
         Value::Host(host) => match &**host {
             Host::Array(members) => Ok(places(members.len())),

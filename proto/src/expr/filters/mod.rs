@@ -1,6 +1,7 @@
 //! The filters: `input | filter(arguments)`. One table lists them all; each file holds the filters of one idea.
 
 mod collection;
+pub(crate) mod dates;
 mod encode;
 mod order;
 mod pattern;
@@ -46,7 +47,7 @@ const fn with(name: &'static str, params: &'static [&'static str], run: Run) -> 
 }
 
 /// Every filter, by name.
-static FILTERS: [Filter; 50] = [
+static FILTERS: &[Filter] = &[
     with("abbreviate", &["length"], text::abbreviate),
     plain("abs", order::abs),
     plain("base64decode", encode::base64decode),
@@ -98,6 +99,12 @@ static FILTERS: [Filter; 50] = [
     plain("urldecode", encode::urldecode),
     plain("urlencode", encode::urlencode),
     plain("values", collection::values),
+    with("date", &["format", "timeZone", "existingFormat", "locale"], dates::date),
+    with("dateAdd", &["amount", "unit", "format", "timeZone", "existingFormat", "locale"], dates::date_add),
+    with("timestamp", &["timeZone", "existingFormat"], dates::timestamp),
+    with("timestampMilli", &["timeZone", "existingFormat"], dates::timestamp_milli),
+    with("timestampMicro", &["timeZone", "existingFormat"], dates::timestamp_micro),
+    with("timestampNano", &["timeZone", "existingFormat"], dates::timestamp_nano),
 ];
 
 /// The filter of this name.

@@ -22,7 +22,7 @@ pub(super) fn sort(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -
     match &input {
         Value::Null => Ok(Value::Null),
         Value::List(list) => sorted(machine, list, |order| order),
-        Value::Host(host) if matches!(&**host, Host::Array(_) | Host::IntArray(_) | Host::Set(_)) => {
+        Value::Host(host) if matches!(&**host, Host::Array(_) | Host::IntArray(_)) => {
             sorted(machine, &iterated(&input).unwrap_or_default(), |order| order)
         }
         _ => Err(RenderError::engine("Unsupported input type for sort filter")),

@@ -54,7 +54,7 @@ pub(super) fn abbreviate(_: &mut Machine<'_, '_>, input: Value, args: &Arguments
         return Err(RenderError::engine("Invalid argument to abbreviate filter; must be greater than zero"));
     };
     let have = utf16::length(text);
-    if have <= length {
+    if have < length {
         return Ok(input);
     }
     let shortened = match length {

@@ -4,6 +4,7 @@ mod numbers;
 mod surround;
 
 use super::call::Arguments;
+use super::dates::calendar;
 use super::error::RenderError;
 use super::eval::Machine;
 use super::value::Value;
@@ -28,7 +29,7 @@ const fn with(name: &'static str, params: &'static [&'static str], run: Run) -> 
 }
 
 /// Every function, by name.
-static FUNCTIONS: [Function; 8] = [
+static FUNCTIONS: &[Function] = &[
     with("env", &["name", "default"], surround::env),
     with("http", &["uri", "method", "query", "body", "contentType", "headers", "options", "accept"], refused),
     with("kv", &["key", "namespace", "errorOnMissing"], surround::kv),
@@ -37,6 +38,15 @@ static FUNCTIONS: [Function; 8] = [
     with("range", &["start", "end", "increment"], numbers::range),
     with("secret", &["key", "namespace", "subkey", "full"], surround::secret),
     with("subflow", &["namespace", "id", "inputs", "revision", "labels", "timeout"], refused),
+    with("dayOfMonth", &["date"], calendar::day_of_month),
+    with("dayOfWeek", &["date"], calendar::day_of_week),
+    with("hourOfDay", &["date"], calendar::hour_of_day),
+    with("isDayWeekInMonth", &["date", "dayOfWeek", "position"], calendar::is_day_week_in_month),
+    with("isLastWorkingDay", &["date", "workingDays"], calendar::is_last_working_day),
+    with("isPublicHoliday", &["date", "countryCode", "subDivision"], calendar::is_public_holiday),
+    with("isWeekend", &["date"], calendar::is_weekend),
+    with("monthOfYear", &["date"], calendar::month_of_year),
+    with("now", &["format", "timeZone", "existingFormat", "locale"], super::filters::dates::now),
 ];
 
 /// The function of this name.

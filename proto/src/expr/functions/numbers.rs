@@ -6,7 +6,7 @@ use super::super::call::Arguments;
 use super::super::error::RenderError;
 use super::super::eval::Machine;
 use super::super::kinds::is_number;
-use super::super::operators::{character_range, compare_numbers, range_numbers};
+use super::super::operators::{character_range, compare_numbers, range_numbers, whole};
 use super::super::value::Value;
 
 type Outcome = Result<Value, RenderError>;
@@ -40,17 +40,17 @@ fn best(args: &Arguments, wanted: Ordering, name: &str) -> Outcome {
 
 pub(super) fn range(_: &mut Machine<'_, '_>, args: &Arguments) -> Outcome {
     let (start, end) = (args.get("start"), args.get("end"));
-    if let (Value::Text(from), Value::Text(to)) = (start, end) {
-        return character_range(from, to);
-    }
-    let (Some(start), Some(end)) = (start.as_i64(), end.as_i64()) else {
-        return Err(RenderError::engine("Arguments 'start' and 'end' must be of type Number or String"));
-    };
     let step = match args.get("increment") {
         Value::Null => 1,
-        other => {
-            other.as_i64().ok_or_else(|| RenderError::engine("The argument 'increment' must be a whole number"))?
-        }
+        other => whole(other).ok_or_else(|| {
+            RenderError::engine(format!("The increment of the range function must be a number {}", other.host_text()))
+        })?,
+    };
+    if let (Value::Text(from), Value::Text(to)) = (start, end) {
+        return character_range(from, to, step);
+    }
+    let (Some(start), Some(end)) = (whole(start), whole(end)) else {
+        return Err(RenderError::engine("Arguments 'start' and 'end' must be of type Number or String"));
     };
     Ok(Value::from(range_numbers(start, end, step)?.into_iter().map(Value::Long).collect::<Vec<_>>()))
 }

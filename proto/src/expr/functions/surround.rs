@@ -36,21 +36,23 @@ pub(super) fn secret(machine: &mut Machine<'_, '_>, args: &Arguments) -> Outcome
         return Err(RenderError::kind(format!("Cannot find secret for key '{key}'.")));
     };
     let value = match args.text("subkey")? {
-        None => Value::from(secret.clone()),
+        None => secret,
         Some(subkey) => below(&secret, subkey)?,
     };
-    machine.env.note_secret(&secret);
-    machine.env.note_secret(&value.print());
-    Ok(value)
+    machine.env.note_secret(&value);
+    if args.get("full").verdict() {
+        return Ok(Value::map([("value", Value::from(value))]));
+    }
+    Ok(Value::from(value))
 }
 
-fn below(secret: &str, subkey: &str) -> Outcome {
+fn below(secret: &str, subkey: &str) -> Result<String, RenderError> {
     let parsed = Value::from_json(secret).map_err(|error| {
         RenderError::engine(format!("Failed to read the secret as JSON for the subkey '{subkey}': {error}"))
     })?;
     match parsed.get(subkey) {
-        Some(Value::Text(text)) => Ok(Value::Text(text.clone())),
-        Some(other) => Ok(Value::from(other.to_json())),
+        Some(Value::Text(text)) => Ok(text.to_string()),
+        Some(other) => Ok(other.to_json()),
         None => Err(RenderError::engine(format!("Cannot find secret sub-key '{subkey}'."))),
     }
 }
@@ -82,9 +84,9 @@ pub(super) fn kv(machine: &mut Machine<'_, '_>, args: &Arguments) -> Outcome {
 }
 
 pub(super) fn env(machine: &mut Machine<'_, '_>, args: &Arguments) -> Outcome {
-    let name = required_text(args, "name", "env")?;
-    Ok(match machine.env.surroundings.environment(name) {
-        Some(value) => Value::from(value),
-        None => args.get("default").clone(),
-    })
+    if args.given("name").is_none() {
+        return Err(RenderError::engine("The 'env' function expects an argument 'name'."));
+    }
+    let found = args.text("name")?.and_then(|name| machine.env.surroundings.environment(name));
+    Ok(found.map_or_else(|| args.get("default").clone(), Value::from))
 }
