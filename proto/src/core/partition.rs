@@ -129,8 +129,15 @@ pub struct Change {
     pub id: ExecutionId,
     /// Its entry.
     pub entry: Entry,
+    /// The execution as the commit left it; absent when it was over before and only a duplicate was counted.
+    pub execution: Option<Execution>,
+}
+
+impl Change {
     /// The execution, unless it is over.
-    pub live: Option<Execution>,
+    pub fn live(&self) -> Option<&Execution> {
+        self.execution.as_ref().filter(|execution| !execution.over)
+    }
 }
 
 /// What became of a delivery, for whoever asks.
@@ -314,8 +321,7 @@ impl Slot {
             entry.first_commit = position;
         }
         self.inputs.iter().for_each(|input| entry.remember(*input));
-        let live = self.live.take().filter(|execution| !execution.over);
-        Some(Change { id, entry, live })
+        Some(Change { id, entry, execution: self.live.take() })
     }
 }
 
