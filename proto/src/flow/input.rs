@@ -45,7 +45,8 @@ impl Input {
             | InputKind::Yaml
             | InputKind::Uri
             | InputKind::Email
-            | InputKind::Array { .. } => false,
+            | InputKind::Array { .. }
+            | InputKind::File => false,
         }
     }
 }
@@ -128,6 +129,8 @@ pub enum InputKind {
         /// What each member is.
         item: ValueType,
     },
+    /// A file. There are none yet, so it is optional and any value is refused.
+    File,
 }
 
 /// What may be chosen.

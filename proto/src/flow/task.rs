@@ -140,7 +140,7 @@ pub enum Dynamic<T> {
 
 /// A text that is not of the kind its property has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not {wanted}")]
+#[error("\"{text}\" is not {wanted}")]
 pub struct NotThatKind {
     /// What was given, cut to 60 characters.
     pub text: String,
@@ -174,7 +174,7 @@ impl FromDocument for bool {
         match text.trim() {
             "true" => Ok(true),
             "false" => Ok(false),
-            other => Err(NotThatKind::new(other, "`true` or `false`")),
+            other => Err(NotThatKind::new(other, "a boolean: only \"true\" or \"false\" recognized")),
         }
     }
 }
@@ -187,6 +187,12 @@ impl FromDocument for Duration {
 
 impl FromDocument for u16 {
     fn from_document(text: &str) -> Result<u16, NotThatKind> {
-        text.trim().parse().map_err(|_| NotThatKind::new(text, "a whole number"))
+        text.trim().parse().map_err(|_| NotThatKind::new(text, "an HTTP status"))
+    }
+}
+
+impl FromDocument for u32 {
+    fn from_document(text: &str) -> Result<u32, NotThatKind> {
+        text.trim().parse().map_err(|_| NotThatKind::new(text, "a whole number of 0 or above"))
     }
 }

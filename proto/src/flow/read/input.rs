@@ -8,7 +8,9 @@ use super::{
     fields::Fields,
     output::value_type,
 };
+use crate::expr::{Map, Templated, Value};
 use crate::flow::input::{Choice, ChoiceValue, ChoiceValues, DependsOn, Input, InputKind, Pattern, ValueType};
+use crate::flow::value;
 
 const ID_PATTERN: &str = "^[a-zA-Z0-9][.a-zA-Z0-9_-]*";
 const TYPES: [&str; 15] = [
@@ -73,9 +75,16 @@ fn one(at: &At<'_>) -> Option<Input> {
     }
     let depends_on = fields.get("dependsOn").and_then(|at| depends_on(&at));
     let (description, display_name) = (fields.note("description"), fields.note("displayName"));
-    let kind = kind?;
     fields.finish();
-    Some(Input { id: id?, kind, description, display_name, required, defaults, prefill, depends_on })
+    let kind = kind?;
+    let input = Input { id: id?, kind, description, display_name, required, defaults, prefill, depends_on };
+    if let (Some(at), Some(value)) = (defaults_at, input.defaults.as_ref().and_then(fixed_value)) {
+        check_default(&at, &input, &value);
+    }
+    if input.kind == InputKind::File && (input.required || input.defaults.is_some()) {
+        at.wrong("an input of type `FILE` that is required or has a default is not supported yet");
+    }
+    Some(input)
 }
 
 fn depends_on(at: &At<'_>) -> Option<DependsOn> {
@@ -107,6 +116,7 @@ fn check_dependencies(inputs: &[(At<'_>, Input)], ids: &HashSet<String>) {
 fn kind(fields: &Fields<'_>) -> Option<InputKind> {
     let Some(at) = fields.get("type") else {
         fields.missing("type", "Invalid type: null");
+        fields.accept_rest();
         return None;
     };
     let name = at.text()?;
@@ -142,13 +152,18 @@ fn kind(fields: &Fields<'_>) -> Option<InputKind> {
         "URI" => InputKind::Uri,
         "EMAIL" => InputKind::Email,
         "ARRAY" => InputKind::Array { item: item(fields)? },
-        later @ ("FILE" | "SECRET" | "ION" | "FORM" | "REUSABLE_INPUTS") => {
+        "FILE" => {
+            fields.refuse(&["allowedFileExtensions", "accept"]);
+            InputKind::File
+        }
+        later @ ("SECRET" | "ION" | "FORM" | "REUSABLE_INPUTS") => {
             check_later(fields, later);
             at.wrong(format!("the input type `{later}` is not supported yet"));
             return None;
         }
         other => {
             at.report(at.node.at, format!("Invalid type: {other}"), nearest(other, TYPES));
+            fields.accept_rest();
             return None;
         }
     })
@@ -157,13 +172,11 @@ fn kind(fields: &Fields<'_>) -> Option<InputKind> {
 /// Knows the properties of types that cannot be used yet, so that unknown ones are found.
 fn check_later(fields: &Fields<'_>, name: &str) {
     fields.accept_without_effect(match name {
-        "FILE" => &["allowedFileExtensions", "accept"],
         "SECRET" => &["validator"],
         "FORM" => &["inputs"],
         "REUSABLE_INPUTS" => &["namespace", "ref", "revision"],
         _ => &[],
     });
-    fields.finish();
 }
 
 fn pattern(fields: &Fields<'_>) -> Option<Pattern> {
@@ -240,4 +253,29 @@ fn choice_value(at: &At<'_>) -> Option<ChoiceValue> {
     let (label, value) = (text("label"), text("value"));
     fields.finish();
     Some(ChoiceValue { label: label?, value: value? })
+}
+
+/// What a default says without any expression in it; none when there is one.
+fn fixed_value(templated: &Templated) -> Option<Value> {
+    match templated {
+        Templated::Text(template) => template.is_literal().then(|| Value::text(template.source())),
+        Templated::Plain(value) => Some(value.clone()),
+        Templated::List(members) => members.iter().map(fixed_value).collect::<Option<Vec<_>>>().map(Value::list),
+        Templated::Map(entries) => {
+            let entry = |(key, value): &(_, _)| Some((key_text(key)?, fixed_value(value)?));
+            entries.iter().map(entry).collect::<Option<Map>>().map(Value::from)
+        }
+    }
+}
+
+fn key_text(key: &crate::expr::Template) -> Option<crate::expr::Text> {
+    key.is_literal().then(|| key.source().into())
+}
+
+/// A default without expressions must be a value that a caller could give.
+fn check_default(at: &At<'_>, input: &Input, value: &Value) {
+    let Some(choices) = value::listed_choices(&input.kind) else { return };
+    if let Err(cause) = value::accept(&input.id, &input.kind, value, choices) {
+        at.wrong(format!("Invalid Flow: Invalid default for input '{}': {cause}", input.id));
+    }
 }

@@ -5,21 +5,14 @@ use super::{at::nearest, shape};
 /// Where Kestra's own types live.
 const CORE: &str = "io.kestra.plugin.core.";
 
-/// Older names of types, with their present short names. Kestra 2.0 accepts the `fs` ones and `WaitFor`; the others are
-/// spellings of 1.x, accepted so that those flows run.
-const OLDER: [(&str, &str); 12] = [
+/// Older names of types, with their present short names. Kestra 2.0 accepts the `fs` ones and `WaitFor`; the
+/// trigger is a spelling of 1.x, accepted so that those flows run.
+const OLDER: [(&str, &str); 5] = [
     ("io.kestra.plugin.fs.http.Request", "http.Request"),
     ("io.kestra.plugin.fs.http.Download", "http.Download"),
     ("io.kestra.plugin.fs.http.Trigger", "http.Trigger"),
     ("io.kestra.plugin.core.flow.WaitFor", "flow.LoopUntil"),
     ("io.kestra.core.models.triggers.types.Webhook", "trigger.Webhook"),
-    ("io.kestra.core.models.triggers.types.Schedule", "trigger.Schedule"),
-    ("io.kestra.core.models.triggers.types.Flow", "trigger.Flow"),
-    ("io.kestra.core.tasks.log.Log", "log.Log"),
-    ("io.kestra.core.tasks.debugs.Return", "debug.Return"),
-    ("io.kestra.core.tasks.debugs.Echo", "debug.Echo"),
-    ("io.kestra.core.tasks.executions.Fail", "execution.Fail"),
-    ("io.kestra.core.tasks.flows.Sequential", "flow.Sequential"),
 ];
 
 /// Task types that run.

@@ -175,9 +175,8 @@ const SLA_COMMON: [Property; 3] = [
     must("behavior", Want::Word(&["FAIL", "CANCEL", "NONE"])),
     may("labels", Want::Labels),
 ];
-const CHECK: [Property; 4] = [
+const CHECK: [Property; 3] = [
     Property { name: "message", want: Want::Text, missing: Some("must not be empty") },
-    Property { name: "when", want: Want::Text, missing: Some("must not be null") },
     may("style", Want::Word(&["ERROR", "SUCCESS", "WARNING", "INFO"])),
     may("behavior", Want::Word(&["CREATE_EXECUTION", "BLOCK_EXECUTION", "FAIL_EXECUTION"])),
 ];
@@ -219,7 +218,13 @@ pub(super) fn check_concurrency(at: &At<'_>) {
 /// Checks a flow's `checks`.
 pub(super) fn check_checks(at: &At<'_>) {
     for member in at.list().unwrap_or_default() {
-        object(&member, "check", &[&CHECK]);
+        let Some(fields) = Fields::of(&member, "check") else { continue };
+        match fields.get_either("when", "condition") {
+            Some(when) => drop(when.template()),
+            None => fields.missing("when", "must not be null"),
+        }
+        check(&fields, &[&CHECK]);
+        fields.finish();
     }
 }
 
@@ -278,7 +283,7 @@ fn check_one(at: &At<'_>, property: &Property) {
         Want::Any => drop(at.templated()),
         Want::Text => drop(at.template()),
         Want::Flag => drop(at.dynamic::<bool>()),
-        Want::Whole => drop(at.dynamic::<u16>()),
+        Want::Whole => drop(at.dynamic::<u32>()),
         Want::Span => drop(at.dynamic::<Duration>()),
         Want::FixedSpan => drop(at.fixed::<Duration>()),
         Want::Word(words) => word(at, words),

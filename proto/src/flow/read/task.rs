@@ -66,27 +66,30 @@ fn kind(fields: &Fields<'_>, short: &str, type_at: &At<'_>) -> Option<TaskKind> 
 
 fn log(fields: &Fields<'_>, property: &'static str) -> Option<TaskKind> {
     let level = match fields.get("level") {
-        Some(at) => at.dynamic()?,
-        None => Dynamic::Fixed(LogLevel::Info),
+        Some(at) => at.dynamic(),
+        None => Some(Dynamic::Fixed(LogLevel::Info)),
     };
-    Some(TaskKind::Log { message: message(&fields.require(property)?)?, level })
+    let message = fields.require(property).and_then(|at| message(&at));
+    Some(TaskKind::Log { message: message?, level: level? })
 }
 
-/// A text or a list of texts; Kestra fails on anything else when the task runs.
+/// A text or a list; Kestra fails on anything else when the task runs.
 fn message(at: &At<'_>) -> Option<LogMessage> {
-    if at.scalar().is_some() {
-        return plain_text(at).map(LogMessage::One);
+    let Some(scalar) = at.scalar() else {
+        let lines: Vec<_> = at.list()?.iter().map(line).collect();
+        return lines.into_iter().collect::<Option<_>>().map(LogMessage::Many);
+    };
+    if scalar.value.as_text().is_none() {
+        at.wrong_but(format!("Invalid message type: this is a {}", at.node.kind_name()), "put it in quotes");
+        return None;
     }
-    let texts: Vec<_> = at.list()?.iter().map(plain_text).collect();
-    texts.into_iter().collect::<Option<_>>().map(LogMessage::Many)
+    at.template().map(LogMessage::One)
 }
 
-fn plain_text(at: &At<'_>) -> Option<Template> {
-    match at.scalar() {
-        Some(scalar) if scalar.value.as_text().is_none() => {
-            at.wrong_but(format!("Invalid message type: this is a {}", at.node.kind_name()), "put it in quotes");
-            None
-        }
+/// A member of a list of messages: what is no text is written as it prints.
+fn line(at: &At<'_>) -> Option<Template> {
+    match at.scalar().map(|scalar| &scalar.value) {
+        Some(value) if value.as_text().is_none() && !value.is_null() => Template::compile(&value.print()).ok(),
         Some(_) | None => at.template(),
     }
 }
@@ -114,16 +117,7 @@ fn common(fields: &Fields<'_>, type_name: &str, kind: Option<TaskKind>) -> Optio
         at.wrong("`timeout` is only supported on http.Request yet");
     }
     let log_level = fields.get("logLevel").and_then(|at| at.one_of(&LOG_LEVELS));
-    fields.refuse(&[
-        "allowWarning",
-        "taskCache",
-        "assets",
-        "logToFile",
-        "workerSelector",
-        "workerGroup",
-        "policyRefs",
-        "version",
-    ]);
+    fields.refuse(&["allowWarning", "taskCache", "assets", "logToFile", "workerSelector", "policyRefs", "version"]);
     Some(Task {
         id: id?,
         type_name: type_name.to_owned(),

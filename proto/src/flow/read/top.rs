@@ -14,6 +14,11 @@ const CLASS: &str = "io.kestra.core.models.flows.FlowWithSource";
 
 /// Reads a flow. The answer is only to be used when nothing was found wrong.
 pub(super) fn flow(at: &At<'_>) -> Option<Flow> {
+    if let Some(scalar) = at.scalar() {
+        let text = super::at::cut(&scalar.text);
+        at.wrong(format!("Illegal Flow source: YAML parsing error: Cannot read a flow from String value ('{text}')"));
+        return None;
+    }
     let fields = Fields::of(at, CLASS)?;
     let id = names::read(&fields, "id", &names::FLOW_ID);
     let namespace = names::read(&fields, "namespace", &names::NAMESPACE);
@@ -55,9 +60,12 @@ fn required_tasks(fields: &Fields<'_>) -> Vec<crate::flow::task::Task> {
     task::list(&at)
 }
 
+/// Looks at the value of one property.
+type Check = fn(&At<'_>);
+
 /// Checks and refuses what does not run yet.
 fn later(fields: &Fields<'_>) {
-    let checks: [(&'static str, fn(&At<'_>)); 5] = [
+    let checks: [(&'static str, Check); 5] = [
         ("concurrency", shape::check_concurrency),
         ("retry", retry::of_flow),
         ("sla", shape::check_sla),

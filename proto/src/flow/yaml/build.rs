@@ -29,6 +29,15 @@ pub(crate) fn document(part: &Part<'_>) -> Result<Option<Node>, FlowError> {
     builder.document()
 }
 
+/// What a text of YAML says; nothing is null.
+///
+/// # Errors
+/// As [`document`].
+pub(crate) fn value(text: &str) -> Result<Value, FlowError> {
+    let node = document(&Part { text, line: 1, column: 1 })?;
+    Ok(node.map_or(Value::Null, |node| node.to_value()))
+}
+
 /// Asks `serde_yaml` whether this is YAML.
 fn check_syntax(part: &Part<'_>) -> Result<(), FlowError> {
     if syntax_error(part.text).is_none() {

@@ -9,6 +9,6 @@ mod node;
 mod scalar;
 mod split;
 
-pub(crate) use build::document;
+pub(crate) use build::{document, value};
 pub(crate) use node::{Content, Entry, Node, Scalar};
 pub(crate) use split::{Part, split};
