@@ -2,6 +2,7 @@
 
 mod folder;
 mod frame;
+mod journal;
 mod objects;
 mod options;
 mod queue;

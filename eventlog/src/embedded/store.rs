@@ -17,7 +17,7 @@ use fjall::{
 };
 
 use super::{
-    frame,
+    frame, journal,
     options::{CACHE_BYTES, JOURNAL_BYTES_MAX, MEMTABLE_BYTES_MAX, READ_BYTES_MAX, READ_COUNT_MAX},
 };
 use crate::{LogName, Position, ReadError, Record};
@@ -57,6 +57,17 @@ pub(super) enum CommitError {
     /// The store could not be opened again after an earlier failure.
     #[error("the store is not open")]
     NotOpen,
+}
+
+/// Why the database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StoreError {
+    /// What fjall says.
+    #[error("{0}")]
+    Fjall(#[from] fjall::Error),
+    /// What its journals look like.
+    #[error("{0}")]
+    Journal(#[from] journal::JournalError),
 }
 
 impl CommitError {
@@ -99,14 +110,14 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     /// Opens or makes the database and says what it has.
-    pub(super) fn open(path: PathBuf) -> Result<(Self, Vec<Bounds>), fjall::Error> {
+    pub(super) fn open(path: PathBuf) -> Result<(Self, Vec<Bounds>), StoreError> {
         let opened = Opened::open(&path)?;
         let bounds = opened.bounds()?;
         Ok((Self { path, opened: RwLock::new(Some(opened)) }, bounds))
     }
 
     /// Closes the database and opens it again, which shows what really stands on disk.
-    pub(super) fn reopen(&self) -> Result<Vec<Bounds>, fjall::Error> {
+    pub(super) fn reopen(&self) -> Result<Vec<Bounds>, StoreError> {
         let mut slot = self.write();
         *slot = None;
         let opened = Opened::open(&self.path)?;
@@ -183,7 +194,8 @@ impl Write {
 }
 
 impl Opened {
-    fn open(path: &Path) -> Result<Self, fjall::Error> {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        journal::check(path)?;
         let database = Database::builder(path)
             .cache_size(CACHE_BYTES)
             .max_journaling_size(JOURNAL_BYTES_MAX)

@@ -61,3 +61,6 @@ fn another_partition_count_shard_count_or_a_newer_format_is_refused() {
     let newer = Layout { format: 3, ..LAYOUT };
     assert_eq!(crate::EventLog::layout(&*Embedded::open(folder.path(), newer, Options::default()).unwrap()), newer);
 }
+
+mod crash;
+mod disk;
