@@ -157,6 +157,22 @@ fn inbox_item(number: usize, line: &str) -> Result<InboxItem<'_>, DecodeError> {
     Ok(InboxItem { partition, json })
 }
 
+/// How far a partition has consumed the inbox. It stands in the same record as what followed from the inputs: exactly once
+/// is this one line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Consumed {
+    /// Every inbox record up to this position is consumed.
+    #[serde(rename = "inbox_through")]
+    pub through: u64,
+    /// Of the next record with inputs for the partition, this many of these are consumed too: a turn may end inside a record.
+    #[serde(rename = "inbox_within", default, skip_serializing_if = "is_zero")]
+    pub within: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 /// What a commit says besides its events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitHeader {
@@ -172,8 +188,9 @@ pub struct CommitHeader {
     pub logic_version: u32,
     /// The `definitions` position that the rules were applied with.
     pub definitions_at: u64,
-    /// Every inbox record up to this position is consumed.
-    pub inbox_through: u64,
+    /// How far the inbox is consumed.
+    #[serde(flatten)]
+    pub consumed: Consumed,
     /// Position of the previous commit; 0 for the first one.
     pub prev_position: u64,
     /// Hash of the previous commit's record; absent for the first one.

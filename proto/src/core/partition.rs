@@ -17,7 +17,7 @@ use super::{
     task::http::Call,
 };
 use crate::{
-    codec::{self, CommitHeader, DecodeError, Line, RecordHash},
+    codec::{self, CommitHeader, Consumed, DecodeError, Line, RecordHash},
     delivery::Delivery,
     event::{Event, ExecutionCreated},
     id::{DeliveryId, ExecutionId, Fingerprint},
@@ -34,8 +34,8 @@ pub struct Head {
     pub epoch: u64,
     /// Its time; the next commit's is not before it.
     pub now: Timestamp,
-    /// Every inbox record up to this position is consumed.
-    pub inbox_through: u64,
+    /// How far the inbox is consumed.
+    pub consumed: Consumed,
     /// Position of the newest commit; 0 when there is none.
     pub position: u64,
     /// Its hash.
@@ -45,7 +45,7 @@ pub struct Head {
 impl Head {
     /// The head of a partition without any commit.
     pub fn empty() -> Self {
-        Self { epoch: 0, now: Timestamp::default(), inbox_through: 0, position: 0, hash: None }
+        Self { epoch: 0, now: Timestamp::default(), consumed: Consumed::default(), position: 0, hash: None }
     }
 
     /// The head after the commit `record` with `header`, which stands at `position`.
@@ -53,7 +53,7 @@ impl Head {
         Self {
             epoch: header.epoch,
             now: header.now,
-            inbox_through: header.inbox_through,
+            consumed: header.consumed,
             position,
             hash: Some(codec::hash(record)),
         }
@@ -175,6 +175,8 @@ pub struct Rules {
     pub partition: u16,
     /// How long a key is remembered after its execution was created, in milliseconds.
     pub key_horizon_ms: i64,
+    /// Set to take executions out of service instead of deciding them, and why: their events brought down a commit.
+    pub quarantine: Option<&'static str>,
 }
 
 /// One execution within a turn.
@@ -204,7 +206,7 @@ pub fn turn<S: Store>(
     head: &Head,
     store: &S,
     stimuli: &[Stimulus],
-    inbox_through: u64,
+    consumed: Consumed,
     epoch: u64,
     turn: &Turn<'_>,
     rules: Rules,
@@ -222,7 +224,7 @@ pub fn turn<S: Store>(
         seed: turn.seed,
         logic_version: codec::LOGIC_VERSION,
         definitions_at: turn.definitions.position(),
-        inbox_through,
+        consumed,
         prev_position: head.position,
         prev_hash: head.hash,
     };
@@ -266,9 +268,12 @@ impl<S: Store> Taking<'_, S> {
 
     /// Decides, and turns a panic into an end of this one execution.
     fn decide_contained(&self, slot: &Slot, stimulus: &Stimulus) -> Decision {
-        let decided = catch_unwind(AssertUnwindSafe(|| decide(slot.known(), stimulus, self.turn)));
-        decided.unwrap_or_else(|panic| {
-            let reason = format!("deciding it panicked: {}", panic_text(&*panic));
+        let decided = match self.rules.quarantine {
+            Some(reason) => Err(reason.to_owned()),
+            None => catch_unwind(AssertUnwindSafe(|| decide(slot.known(), stimulus, self.turn)))
+                .map_err(|panic| format!("deciding it panicked: {}", panic_text(&*panic))),
+        };
+        decided.unwrap_or_else(|reason| {
             let created = match (&slot.live, stimulus) {
                 (None, Stimulus::Input(input)) => vec![bare_creation(input, self.turn)],
                 (Some(_), _) | (None, Stimulus::CallEnded { .. } | Stimulus::TimerDue { .. }) => Vec::new(),
@@ -294,7 +299,7 @@ impl<S: Store> Taking<'_, S> {
             }
             lines.push((*id, Line { at: header.now, events: std::mem::take(&mut slot.events) }));
         }
-        let moved = header.inbox_through > head.inbox_through || header.epoch > head.epoch;
+        let moved = header.consumed > head.consumed || header.epoch > head.epoch;
         let needed = moved || !lines.is_empty();
         let commit = needed.then(|| codec::encode_commit(&header, lines.iter().map(|(id, line)| (*id, line))));
         Outcome { commit, header, changes, calls: self.calls, fates: self.fates }
