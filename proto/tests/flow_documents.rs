@@ -1,6 +1,13 @@
 //! What a flow document may say, and how what it may not say is reported.
 
-use windhover_proto::flow::{Flow, TaskKind, TriggerKind};
+#![expect(clippy::unwrap_used, reason = "a broken fixture should stop the test")]
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use windhover_proto::flow::{
+    Condition, Dynamic, Flow, FlowError, LogLevel, LogMessage, RetryDelay, TaskKind, TriggerKind, Webhook,
+};
 
 const EXAMPLE: &str = r#"id: webhook_example
 namespace: company.team
@@ -16,6 +23,31 @@ triggers:
     key: 1KERKzRQZSMtLdMdNI7Nkr
 "#;
 
+const HEAD: &str = "id: f\nnamespace: a.b\n";
+const TASKS: &str = "tasks:\n  - id: t\n    type: io.kestra.plugin.core.log.Log\n    message: x\n";
+const HOOK: &str = "triggers:\n  - id: h\n    type: io.kestra.plugin.core.trigger.Webhook\n";
+
+/// A flow with one webhook that has these further lines.
+fn webhook(lines: &str) -> Webhook {
+    let flow = Flow::parse(&format!("{HEAD}{TASKS}{HOOK}{lines}")).unwrap();
+    let (_, webhook) = flow.webhooks().next().unwrap();
+    webhook.clone()
+}
+
+/// A task of a type with these further lines.
+fn kind(type_name: &str, lines: &str) -> TaskKind {
+    let source = format!("{HEAD}tasks:\n  - id: t\n    type: io.kestra.plugin.core.{type_name}\n{lines}");
+    Flow::parse(&source).unwrap().tasks.remove(0).kind
+}
+
+/// Everything that is wrong with a text, as it is printed.
+fn faults(source: &str) -> Vec<String> {
+    match Flow::parse(source) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
 #[test]
 fn the_example_flow_is_read() {
     let flow = Flow::parse(EXAMPLE).unwrap();
@@ -24,4 +56,326 @@ fn the_example_flow_is_read() {
     assert!(matches!(&flow.tasks[0].kind, TaskKind::Return { format: Some(_) }));
     let TriggerKind::Webhook(webhook) = &flow.triggers[0].kind;
     assert_eq!(webhook.key.source(), "1KERKzRQZSMtLdMdNI7Nkr");
+}
+
+#[test]
+fn all_faults_are_reported_at_once_in_the_order_of_the_text_with_their_places() {
+    let source = r#"id: f f
+namespace: Upper
+labels:
+  system.x: 1
+tasks:
+  - id: a
+    type: io.kestra.plugin.core.log.Log
+    mesage: hi
+  - id: a
+    type: io.kestra.plugin.core.debug.Retrun
+  - id: c
+    type: io.kestra.plugin.core.debug.Return
+    format: "{{ 1 + }}"
+triggers:
+  - id: h
+    type: io.kestra.plugin.core.trigger.Webhook
+    key: " "
+    wait: maybe
+"#;
+    let faults = faults(source);
+    let wanted = [
+        ("id: must match", "at line 1, column 5"),
+        ("namespace: must match", "at line 2, column 12"),
+        (
+            "labels.system.x: System labels can only be set by Kestra itself, offending label: system.x=1",
+            "at line 4, column 13",
+        ),
+        ("tasks[0].message: must not be null", "at line 6, column 5"),
+        ("tasks[0].mesage: Unrecognized field \"mesage\"", "(did you mean `message`?) at line 8, column 5"),
+        (
+            "tasks[1].type: Invalid type: io.kestra.plugin.core.debug.Retrun",
+            "(did you mean `io.kestra.plugin.core.debug.Return`?) at line 10, column 11",
+        ),
+        ("tasks[2].format: ", "at line 13, column 21"),
+        ("triggers[0].key: must not be blank", "at line 17, column 10"),
+        ("triggers[0].wait: Cannot deserialize value of type `boolean` from String \"maybe\"", "at line 18, column 11"),
+    ];
+    assert_eq!(faults.len(), wanted.len(), "{faults:#?}");
+    for (fault, (start, end)) in faults.iter().zip(wanted) {
+        assert!(fault.starts_with(start) && fault.ends_with(end), "{fault}\nis not {start} … {end}");
+    }
+}
+
+#[test]
+fn a_fault_inside_a_text_of_several_lines_has_the_line_of_the_fault() {
+    let source = format!(
+        "{HEAD}tasks:\n  - id: t\n    type: io.kestra.plugin.core.log.Log\n    message: |\n      one\n      two {{{{ nope() }}}}\n"
+    );
+    let errors = Flow::parse(&source).unwrap_err();
+    let FlowError { path, position, .. } = &errors.as_slice()[0];
+    assert_eq!((path.as_str(), position.line, position.column), ("tasks[0].message", 8, 14));
+}
+
+#[test]
+fn documents_of_one_file_are_read_each_for_itself_with_lines_of_the_file() {
+    let source = format!("# first\n{EXAMPLE}---\n\n{HEAD}tasks: []\n---\n# nothing\n--- # third\nid: x\n");
+    let documents = Flow::parse_all(&source);
+    assert_eq!(documents.len(), 3);
+    assert!(documents[0].flow.is_ok());
+    assert_eq!((documents[1].id.as_deref(), documents[1].namespace.as_deref()), (Some("f"), Some("a.b")));
+    assert_eq!(documents[1].line, 16);
+    let errors = documents[1].flow.as_ref().unwrap_err();
+    assert_eq!(errors.to_string(), "tasks: must not be empty at line 18, column 8");
+    let third = documents[2].flow.as_ref().unwrap_err();
+    assert!(third.iter().all(|error| error.line() == 22), "{third}");
+    assert!(Flow::parse(&source).is_err());
+}
+
+#[test]
+fn syntax_errors_have_places_in_the_file() {
+    let source = format!("{EXAMPLE}---\nid: x\ntasks:\n  - id: t\n   type: x\n");
+    let documents = Flow::parse_all(&source);
+    assert!(documents[0].flow.is_ok());
+    let errors = documents[1].flow.as_ref().unwrap_err();
+    assert_eq!((errors.as_slice()[0].line(), errors.as_slice()[0].column()), (17, 4), "{errors}");
+    assert_eq!(
+        faults("id: a\nid: b\n"),
+        ["Illegal Flow source: YAML parsing error: Duplicate field 'id' at line 2, column 1"]
+    );
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
+    let windows = format!("\u{feff}{}", EXAMPLE.replace('\n', "\r\n"));
+    assert_eq!(Flow::parse(&windows), Flow::parse(EXAMPLE));
+    assert!(Flow::same_revision(&windows, EXAMPLE));
+    assert!(Flow::same_revision(EXAMPLE, &format!("{EXAMPLE}\n\n")));
+    assert!(!Flow::same_revision(EXAMPLE, &EXAMPLE.replace("shop", "shops")));
+    assert!(!Flow::same_revision(EXAMPLE, &format!("{EXAMPLE}# more\n")));
+}
+
+#[test]
+fn an_alias_stands_for_its_value_but_cannot_blow_up_a_document() {
+    let source = format!("{HEAD}variables:\n  a: &x [1]\n  b: *x\n{TASKS}");
+    let flow = Flow::parse(&source).unwrap();
+    assert_eq!(flow.variables.get("b"), flow.variables.get("a"));
+    let mut bomb = format!("{HEAD}{TASKS}variables:\n  a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n");
+    for level in 1..12 {
+        let below = format!("*a{}", level - 1);
+        bomb.push_str(&format!("  a{level}: &a{level} [{}]\n", [below.as_str(); 10].join(",")));
+    }
+    assert!(faults(&bomb)[0].contains("more than 100000 values"), "{:?}", faults(&bomb));
+    let deep = format!("{HEAD}{TASKS}variables:\n  a: {}{}\n", "[".repeat(100), "]".repeat(100));
+    assert!(faults(&deep)[0].contains("nested deeper than 64 levels"));
+    let large = format!("{EXAMPLE}{}", "# x\n".repeat(70_000));
+    assert!(faults(&large)[0].contains("the limit is 262144"));
+}
+
+#[test]
+fn plain_values_follow_yaml_1_1() {
+    let flow = Flow::parse(&format!(
+        "{HEAD}{TASKS}variables:\n  a: yes\n  b: 'yes'\n  c: 0x10\n  d:\n  e: ~\n  f: 2024-05-06\n"
+    ))
+    .unwrap();
+    let values: Vec<String> = flow.variables.values().map(|value| value.to_json()).collect();
+    assert_eq!(values, ["true", "\"yes\"", "16", "\"\"", "null", "\"2024-05-06\""]);
+}
+
+#[test]
+fn tasks_are_typed() {
+    let TaskKind::Log { message: LogMessage::Many(lines), level } =
+        kind("log.Log", "    message: [a, 5]\n    level: WARN\n")
+    else {
+        panic!("no log")
+    };
+    assert_eq!((lines.len(), level), (2, Dynamic::Fixed(LogLevel::Warn)));
+    let TaskKind::Log { message: LogMessage::One(_), level: Dynamic::Rendered(_) } =
+        kind("debug.Echo", "    format: hi\n    level: \"{{ vars.level }}\"\n")
+    else {
+        panic!("no echo")
+    };
+    let sleep = kind("flow.Sleep", "    duration: PT1M\n");
+    assert_eq!(sleep, TaskKind::Sleep { duration: Dynamic::Fixed(Duration::from_secs(60)) });
+    let TaskKind::HttpRequest(request) = kind(
+        "http.Request",
+        "    uri: http://x\n    headers:\n      X-A: 1\n    options:\n      allowedResponseCodes: [404]\n",
+    ) else {
+        panic!("no request")
+    };
+    assert_eq!((request.method.source(), request.headers[0].1.source()), ("GET", "1"));
+    assert_eq!(request.options.allowed_response_codes, [Dynamic::Fixed(404)]);
+}
+
+#[test]
+fn common_properties_of_tasks_are_typed() {
+    let lines = "    runIf: \"{{ inputs.x }}\"\n    disabled: true\n    allowFailure: true\n    retry:\n      type: exponential\n      interval: PT1S\n      maxInterval: PT10S\n      maxAttempt: 3\n";
+    let source = format!("{HEAD}{TASKS}{lines}");
+    let flow = Flow::parse(&source).unwrap();
+    let task = &flow.tasks[0];
+    assert!(task.disabled && task.allow_failure && task.run_if.is_some());
+    let retry = task.retry.as_ref().unwrap();
+    assert_eq!(retry.attempts_max, Some(3));
+    let seconds = Duration::from_secs;
+    assert_eq!(retry.delay, RetryDelay::Exponential { interval: seconds(1), interval_max: seconds(10), factor: 2.0 });
+    let renamed = Flow::parse(&source.replace("runIf", "when")).unwrap();
+    assert_eq!(renamed.tasks[0].run_if, task.run_if);
+}
+
+#[test]
+fn webhooks_are_typed() {
+    let lines = r#"    key: "{{ secret('A') }}-{{ secret(key='B') }}-{{ secret('A') }}"
+    wait: true
+    responseCode: 418
+    labels:
+      - key: idem
+        value: "{{ trigger.headers['Idempotency-Key'] | first }}"
+    conditions:
+      - type: io.kestra.plugin.core.condition.Not
+        conditions:
+          - type: io.kestra.core.models.conditions.types.ExpressionCondition
+            expression: "{{ trigger.body.skip }}"
+"#;
+    let source = format!("{HEAD}{TASKS}{HOOK}{lines}");
+    let flow = Flow::parse(&source).unwrap();
+    let (_, webhook) = flow.webhooks().next().unwrap();
+    assert_eq!(webhook.key_secrets(), ["A", "B"]);
+    assert_eq!(webhook.response_code, Some(Dynamic::Fixed(418)));
+    assert!(matches!(&webhook.conditions[..], [Condition::Not { conditions }] if conditions.len() == 1));
+    assert_eq!(webhook.labels[0].0, "idem");
+}
+
+#[test]
+fn keys_of_any_kind_keep_their_spelling() {
+    for (written, key) in
+        [("12345", "12345"), ("0123", "0123"), ("yes", "yes"), ("' padded '", " padded "), ("\"a/b\"", "a/b")]
+    {
+        assert_eq!(webhook(&format!("    key: {written}\n")).key.source(), key);
+    }
+}
+
+#[test]
+fn what_does_not_run_yet_is_refused_and_not_ignored() {
+    for (lines, words) in [
+        ("concurrency:\n  limit: 1\n", "concurrency: `concurrency` is not supported yet"),
+        ("retry:\n  type: constant\n  interval: PT1S\n", "retry: `retry` is not supported yet"),
+        ("pluginDefaults: []\n", "pluginDefaults: `pluginDefaults` is not supported yet"),
+        (
+            "errors:\n  - id: s\n    type: io.kestra.plugin.core.flow.Pause\n",
+            "errors[0].type: the task type `flow.Pause` is not supported yet",
+        ),
+        ("inputs:\n  - id: a\n    type: SECRET\n", "inputs[0].type: the input type `SECRET` is not supported yet"),
+    ] {
+        let faults = faults(&format!("{HEAD}{lines}{TASKS}"));
+        assert!(faults.len() == 1 && faults[0].starts_with(words), "{faults:?}");
+    }
+    for line in ["taskCache: {enabled: true}", "logToFile: true", "timeout: PT1S", "allowWarning: true"] {
+        let faults = faults(&format!("{HEAD}{TASKS}    {line}\n"));
+        assert!(faults.len() == 1 && faults[0].contains("support"), "{faults:?}");
+    }
+}
+
+#[test]
+fn nested_tasks_are_checked_although_their_block_does_not_run_yet() {
+    let source = format!(
+        "{HEAD}{TASKS}  - id: s\n    type: io.kestra.plugin.core.flow.Sequential\n    tasks:\n      - id: t\n        type: io.kestra.plugin.core.log.Log\n"
+    );
+    let faults = faults(&source).join("\n");
+    assert!(faults.contains("Duplicate task id with name [t] (the first one is at line 4)"), "{faults}");
+    assert!(faults.contains("tasks[1].tasks[0].message: must not be null"), "{faults}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever a text holds, the answer is flows or findings whose places are in the text.
+    #[test]
+    fn mutated_documents_never_panic_and_faults_stay_in_the_text(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "[ \\-:{}\\[\\]'\"|>&*#%!?,a-z0-9\\n\\t]{0,6}"), 1..6),
+    ) {
+        let mut text: Vec<char> = RICH.chars().collect();
+        for (at, removed, added) in edits {
+            let start = at.index(text.len() + 1);
+            let end = (start + removed).min(text.len());
+            text.splice(start..end, added.chars());
+        }
+        let source: String = text.into_iter().collect();
+        let lines = source.lines().count() + 1;
+        for document in Flow::parse_all(&source) {
+            if let Err(errors) = document.flow {
+                prop_assert!(!errors.as_slice().is_empty());
+                for error in &errors {
+                    prop_assert!(error.line() >= 1 && error.line() <= lines, "{error}");
+                    prop_assert!(error.column() >= 1, "{error}");
+                }
+            }
+        }
+    }
+
+    /// Reading is a function of the text.
+    #[test]
+    fn the_same_text_gives_the_same_flow(cut in any::<prop::sample::Index>()) {
+        let lines: Vec<&str> = RICH.lines().collect();
+        let source = lines[..cut.index(lines.len() + 1)].join("\n");
+        prop_assert_eq!(Flow::parse(&source), Flow::parse(&source));
+    }
+}
+
+/// A document with something of everything, for mutation.
+const RICH: &str = r#"id: rich
+namespace: company.team
+description: >-
+  folded
+  text
+disabled: no
+labels:
+  - key: a
+    value: "1"
+inputs:
+  - id: who
+    type: SELECT
+    values: [a, {label: B, value: b}]
+    defaults: a
+  - id: n.m
+    type: INT
+    min: 1
+    required: false
+    dependsOn: {inputs: [who], condition: "{{ inputs.who == 'a' }}"}
+outputs:
+  - id: o
+    type: STRING
+    value: "{{ outputs.out.value }}"
+variables: &vars
+  greeting: "hello {{ inputs.who }}"
+  list: [1, 2.5, ~, yes]
+tasks:
+  - id: out
+    type: io.kestra.plugin.core.debug.Return
+    format: |
+      {{ trigger.body
+         | json }}
+  - id: call
+    type: io.kestra.plugin.core.http.Request
+    uri: "https://example.com/{{ inputs.who }}"
+    headers: {X-A: 'b'}
+    timeout: PT5S
+    retry: {type: constant, interval: PT1S, maxAttempts: 3}
+errors:
+  - id: e
+    type: io.kestra.plugin.core.log.Log
+    message: [a, b]
+triggers:
+  - id: hook
+    type: io.kestra.plugin.core.trigger.Webhook
+    key: "{{ secret('WEBHOOK_KEY') }}"
+    inputs: {who: "{{ trigger.body.who }}"}
+    conditions:
+      - type: io.kestra.plugin.core.condition.Expression
+        expression: "{{ trigger.body.go }}"
+---
+id: second
+namespace: a
+tasks: []
+"#;
+
+#[test]
+fn the_document_for_mutation_is_read() {
+    let documents = Flow::parse_all(RICH);
+    assert!(documents[0].flow.is_ok(), "{}", documents[0].flow.as_ref().unwrap_err());
 }

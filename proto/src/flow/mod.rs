@@ -16,7 +16,7 @@
 //! | flow | `disabled`, `draft` | S bool | disabled: 409; a draft never runs |
 //! | flow | `labels` (map or list) | S `Vec<(String, String)>` | never rendered; `system.*` refused but `system.readOnly`; of a repeated key the last counts |
 //! | flow | `inputs` | [`Input`] | resolved by [`resolve_inputs`] |
-//! | flow | `outputs` | [`Output`] | R, then [`convert_output`] |
+//! | flow | `outputs` | [`Output`] | R, read as its type when the execution ends |
 //! | flow | `variables` | [`Map`](crate::expr::Map) | unrendered `vars` |
 //! | flow | `tasks`, `errors`, `finally`, `afterExecution` | `Vec<Task>` | |
 //! | flow | `triggers` | [`Trigger`] | |
@@ -77,4 +77,3 @@ pub use resolve::{InputError, ResolvedInputs, resolve_inputs};
 pub use retry::{Retry, RetryDelay};
 pub use task::{Dynamic, FromDocument, LogLevel, LogMessage, NotThatKind, Task, TaskKind};
 pub use trigger::{FetchType, ResponseContentType, Trigger, TriggerKind, Webhook, is_registered_status};
-pub use value::{convert, convert_output};

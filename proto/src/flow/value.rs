@@ -1,4 +1,4 @@
-//! Values of inputs and outputs: whether one is of its type, and what is kept of it.
+//! Values of inputs: whether one is of its type, and what is kept of it.
 //!
 //! Values arrive as texts (forms, rendered expressions) or as they are (JSON). What is kept is what Kestra keeps: dates and
 //! spans as text in one spelling, numbers as numbers, JSON and YAML as what they say. A refusal uses Kestra's words.
@@ -8,7 +8,6 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::{
-    document::Output,
     input::{ChoiceValue, ChoiceValues, InputKind, ValueType},
     yaml,
 };
@@ -18,7 +17,7 @@ use crate::expr::{Host, Value};
 ///
 /// # Errors
 /// Why it is not of this type.
-pub fn convert(value_type: ValueType, value: &Value) -> Result<Value, String> {
+fn convert(value_type: ValueType, value: &Value) -> Result<Value, String> {
     match value_type {
         ValueType::String | ValueType::Select => Ok(Value::text(value.host_text())),
         ValueType::Int => int(value).map(Value::Int),
@@ -34,18 +33,6 @@ pub fn convert(value_type: ValueType, value: &Value) -> Result<Value, String> {
         ValueType::Email => email(value),
         ValueType::Array | ValueType::MultiSelect => Ok(Value::list(list(value, value_type.as_str())?)),
     }
-}
-
-/// Reads the rendered value of a flow's output.
-///
-/// # Errors
-/// Kestra's words for the log, such as ``Invalid value for output `o`. Cause: …``.
-pub fn convert_output(output: &Output, rendered: &Value) -> Result<Value, String> {
-    if rendered.is_null() {
-        return if output.required { Err(format!("Missing required output:{}", output.id)) } else { Ok(Value::Null) };
-    }
-    convert(output.value_type, rendered)
-        .map_err(|cause| format!("Invalid value for output `{}`. Cause: {cause}", output.id))
 }
 
 /// Reads a value for an input and holds it against the input's rules. Of a choice whose values are rendered, `choices` are
