@@ -255,7 +255,6 @@ fn what_does_not_run_yet_is_refused_and_not_ignored() {
     for (lines, words) in [
         ("concurrency:\n  limit: 1\n", "concurrency: `concurrency` is not supported yet"),
         ("retry:\n  type: constant\n  interval: PT1S\n", "retry: `retry` is not supported yet"),
-        ("pluginDefaults: []\n", "pluginDefaults: `pluginDefaults` is not supported yet"),
         (
             "errors:\n  - id: s\n    type: io.kestra.plugin.core.flow.Pause\n",
             "errors[0].type: the task type `flow.Pause` is not supported yet",
@@ -269,6 +268,44 @@ fn what_does_not_run_yet_is_refused_and_not_ignored() {
         let faults = faults(&format!("{HEAD}{TASKS}    {line}\n"));
         assert!(faults.len() == 1 && faults[0].contains("support"), "{faults:?}");
     }
+}
+
+#[test]
+fn plugin_defaults_are_merged_into_tasks_of_their_type() {
+    let defaults = r#"pluginDefaults:
+  - type: io.kestra.plugin.core.log.Log
+    values: {level: WARN}
+  - type: io.kestra.plugin.core
+    values: {level: ERROR, disabled: true}
+  - type: io.kestra.plugin.core.http.Request
+    forced: true
+    values: {options: {allowFailed: true}, method: PUT}
+"#;
+    let tasks = r#"tasks:
+  - id: a
+    type: io.kestra.plugin.core.log.Log
+    message: x
+  - id: b
+    type: io.kestra.plugin.core.http.Request
+    uri: http://x
+    level: ERROR
+    method: GET
+    disabled: false
+    options: {followRedirects: false}
+"#;
+    let source = format!("{HEAD}{defaults}{tasks}");
+    let errors = faults(&source);
+    assert!(errors.len() == 1 && errors[0].starts_with("tasks[1].level: Unrecognized field"), "{errors:?}");
+    let flow = Flow::parse(
+        &source.replace("{level: ERROR, disabled: true}", "{disabled: true}").replace("    level: ERROR\n", ""),
+    )
+    .unwrap();
+    let TaskKind::Log { level, .. } = &flow.tasks[0].kind else { panic!("no log") };
+    assert_eq!((level, flow.tasks[0].disabled, flow.tasks[1].disabled), (&Dynamic::Fixed(LogLevel::Warn), true, false));
+    let TaskKind::HttpRequest(request) = &flow.tasks[1].kind else { panic!("no request") };
+    assert_eq!(request.method.source(), "PUT");
+    let options = &request.options;
+    assert_eq!((&options.allow_failed, &options.follow_redirects), (&Dynamic::Fixed(true), &Dynamic::Fixed(false)));
 }
 
 #[test]

@@ -20,6 +20,7 @@
 //! | flow | `variables` | [`Map`](crate::expr::Map) | unrendered `vars` |
 //! | flow | `tasks`, `errors`, `finally`, `afterExecution` | `Vec<Task>` | |
 //! | flow | `triggers` | [`Trigger`] | |
+//! | flow | `pluginDefaults` | - | merged into tasks and triggers before they are typed |
 //! | flow | `revision`, `deleted`, `tenantId`, `source`, `updated` | - | what a server wrote into a text; not read |
 //! | task | `id`, `type`, `description` | | ids are unique in the flow |
 //! | task | `disabled`, `allowFailure` | S bool | |
@@ -46,7 +47,7 @@
 //! | output | `id`, `type`, `value` (R), `required` | | `description`, `displayName`: for people |
 //!
 //! Known and refused with "not supported yet": all other task and trigger types of Kestra 2.0 and `ForEach`, the flow's
-//! `concurrency`, `retry`, `sla`, `checks`, `quotas`, `pluginDefaults`, `policyRefs`, `workerSelector`, a task's
+//! `concurrency`, `retry`, `sla`, `checks`, `quotas`, `policyRefs`, `workerSelector`, a task's
 //! `allowWarning`, `taskCache`, `assets`, `logToFile`, `workerSelector`, `policyRefs`, `version`, `http.Request`'s `formData`,
 //! `params`, `encryptBody` and `options.{auth, proxy, ssl, logs, defaultCharset, enabledTcpExtendedKeepAlive}`, a trigger's
 //! `stopAfter`, `failOnTriggerError`, `logLevel`, `logToFile`, `assets`, `allowConcurrent`, inputs of the types SECRET, ION,

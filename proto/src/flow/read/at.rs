@@ -1,7 +1,11 @@
 //! A value with its place and its path: what every reader of a property gets, and how it says what is wrong.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::HashMap,
+};
 
+use super::defaults::{self, PluginDefault};
 use crate::{
     expr::{Template, Templated, Value},
     flow::{
@@ -17,13 +21,15 @@ pub(super) struct Findings<'a> {
     /// The whole source, to place what stands inside a text.
     source: &'a str,
     errors: RefCell<Vec<FlowError>>,
+    /// What tasks and triggers get that do not say it themselves.
+    pub(super) defaults: OnceCell<Vec<PluginDefault>>,
     /// Task ids so far, nested ones included, with the line of each.
     task_ids: RefCell<HashMap<String, usize>>,
 }
 
 impl<'a> Findings<'a> {
     pub(super) fn new(source: &'a str) -> Findings<'a> {
-        Findings { source, errors: RefCell::default(), task_ids: RefCell::default() }
+        Findings { source, errors: RefCell::default(), defaults: OnceCell::new(), task_ids: RefCell::default() }
     }
 
     pub(super) fn into_errors(self) -> Vec<FlowError> {
@@ -237,6 +243,11 @@ impl<'a> At<'a> {
         };
         let member = |(place, node)| At { findings: self.findings, node, path: format!("{}[{place}]", self.path) };
         Some(members.iter().enumerate().map(member).collect())
+    }
+
+    /// The task or trigger with the defaults of its type; none when there are none for it.
+    pub(super) fn with_defaults(&self) -> Option<Node> {
+        defaults::merged(self.node, self.findings.defaults.get()?)
     }
 
     /// The entries of a map.

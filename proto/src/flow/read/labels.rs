@@ -1,10 +1,15 @@
 //! Labels, written as a map or as a list of keys and values.
 
 use super::{at::At, fields::Fields};
+use crate::flow::{
+    error::Position,
+    yaml::{Content, Entry},
+};
 
 /// One label as it is written.
 pub(super) struct Label<'a> {
     pub(super) key: String,
+    key_at: Position,
     pub(super) value: At<'a>,
 }
 
@@ -14,15 +19,15 @@ const READ_ONLY: &str = "system.readOnly";
 /// Reads labels; each wrong one is a finding.
 pub(super) fn read<'a>(at: &At<'a>) -> Vec<Label<'a>> {
     let labels = match &at.node.content {
-        crate::flow::yaml::Content::List(_) => listed(at),
-        crate::flow::yaml::Content::Map(_) | crate::flow::yaml::Content::Scalar(_) => mapped(at),
+        Content::List(_) => listed(at),
+        Content::Map(_) | Content::Scalar(_) => mapped(at),
     };
     labels.into_iter().flatten().filter(check).collect()
 }
 
 fn mapped<'a>(at: &At<'a>) -> Vec<Option<Label<'a>>> {
     let entries = at.entries().unwrap_or_default();
-    let label = |(entry, value): (&crate::flow::yaml::Entry, At<'a>)| Label { key: entry.key.clone(), value };
+    let label = |(entry, value): (&Entry, At<'a>)| Label { key: entry.key.clone(), key_at: entry.key_at, value };
     entries.into_iter().map(|entry| Some(label(entry))).collect()
 }
 
@@ -35,8 +40,8 @@ fn pair<'a>(at: &At<'a>) -> Option<Label<'a>> {
     let key = fields.require_with("key", "must not be empty");
     let value = fields.require_with("value", "must not be empty");
     fields.finish();
-    let key = key?.text()?.to_owned();
-    Some(Label { key, value: value? })
+    let key = key?;
+    Some(Label { key: key.text()?.to_owned(), key_at: key.node.at, value: value? })
 }
 
 /// Whether a label may be set, and has a value.
@@ -57,11 +62,12 @@ fn check(label: &Label<'_>) -> bool {
         return false;
     }
     if !is_key(&label.key) {
-        at.wrong(format!(
+        let message = format!(
             "Invalid label key. A valid key contains only lowercase letters numbers hyphens (-) underscores (_) or periods (.) \
              and must begin with a lowercase letter. \"{}\" does not",
-            label.key
-        ));
+            super::at::cut(&label.key)
+        );
+        at.report(label.key_at, message, None);
         return false;
     }
     true

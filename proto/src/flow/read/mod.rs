@@ -3,6 +3,7 @@
 mod at;
 mod circle;
 mod condition;
+mod defaults;
 mod fields;
 mod http;
 mod input;

@@ -180,7 +180,6 @@ const CHECK: [Property; 3] = [
     may("style", Want::Word(&["ERROR", "SUCCESS", "WARNING", "INFO"])),
     may("behavior", Want::Word(&["CREATE_EXECUTION", "BLOCK_EXECUTION", "FAIL_EXECUTION"])),
 ];
-const PLUGIN_DEFAULT: [Property; 3] = [must("type", Want::Text), may("forced", Want::Flag), must("values", Want::Map)];
 
 /// Short names of the task types of this table.
 pub(super) fn tasks() -> impl Iterator<Item = &'static str> {
@@ -225,13 +224,6 @@ pub(super) fn check_checks(at: &At<'_>) {
         }
         check(&fields, &[&CHECK]);
         fields.finish();
-    }
-}
-
-/// Checks a flow's `pluginDefaults`.
-pub(super) fn check_plugin_defaults(at: &At<'_>) {
-    for member in at.list().unwrap_or_default() {
-        object(&member, "pluginDefault", &[&PLUGIN_DEFAULT]);
     }
 }
 

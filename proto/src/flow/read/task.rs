@@ -25,6 +25,13 @@ pub(super) fn list(at: &At<'_>) -> Vec<Task> {
 
 /// Reads one task.
 pub(super) fn one(at: &At<'_>) -> Option<Task> {
+    match at.with_defaults() {
+        Some(node) => typed(&At { findings: at.findings, node: &node, path: at.path.clone() }),
+        None => typed(at),
+    }
+}
+
+fn typed(at: &At<'_>) -> Option<Task> {
     let fields = Fields::of(at, "task")?;
     let Some(type_at) = fields.get("type") else {
         fields.missing("type", "Invalid type: null");

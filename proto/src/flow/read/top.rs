@@ -1,6 +1,6 @@
 //! The flow itself.
 
-use super::{at::At, fields::Fields, input, labels, names, output, retry, shape, task, trigger};
+use super::{at::At, defaults, fields::Fields, input, labels, names, output, retry, shape, task, trigger};
 use crate::{
     expr::{Map, Value},
     flow::document::Flow,
@@ -25,6 +25,9 @@ pub(super) fn flow(at: &At<'_>) -> Option<Flow> {
     let labels = fields.get("labels").map(|at| labels(&at)).unwrap_or_default();
     let inputs = fields.get("inputs").map(|at| input::list(&at)).unwrap_or_default();
     let variables = fields.get("variables").and_then(|at| variables(&at)).unwrap_or_default();
+    if let Some(at) = fields.get("pluginDefaults") {
+        let _ = at.findings.defaults.set(defaults::read(&at));
+    }
     let tasks = required_tasks(&fields);
     let block = |name| fields.get(name).map(|at| task::list(&at)).unwrap_or_default();
     let (errors, finally, after_execution) = (block("errors"), block("finally"), block("afterExecution"));
@@ -65,12 +68,11 @@ type Check = fn(&At<'_>);
 
 /// Checks and refuses what does not run yet.
 fn later(fields: &Fields<'_>) {
-    let checks: [(&'static str, Check); 5] = [
+    let checks: [(&'static str, Check); 4] = [
         ("concurrency", shape::check_concurrency),
         ("retry", retry::of_flow),
         ("sla", shape::check_sla),
         ("checks", shape::check_checks),
-        ("pluginDefaults", shape::check_plugin_defaults),
     ];
     for (name, check) in checks {
         if let Some(at) = fields.get(name) {

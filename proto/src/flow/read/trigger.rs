@@ -55,6 +55,13 @@ pub(super) fn list(at: &At<'_>, inputs: &[Input]) -> Vec<Trigger> {
 }
 
 fn one(at: &At<'_>, inputs: &[Input]) -> Option<Trigger> {
+    match at.with_defaults() {
+        Some(node) => typed(&At { findings: at.findings, node: &node, path: at.path.clone() }, inputs),
+        None => typed(at, inputs),
+    }
+}
+
+fn typed(at: &At<'_>, inputs: &[Input]) -> Option<Trigger> {
     let fields = Fields::of(at, "trigger")?;
     let Some(type_at) = fields.get("type") else {
         fields.missing("type", "Invalid type: null");
