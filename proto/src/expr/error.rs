@@ -112,6 +112,16 @@ impl RenderError {
         made
     }
 
+    /// The failure of a template inside of a template: not to be caught as a missing name out there.
+    pub(crate) fn nested(self) -> RenderError {
+        if self.0.class == Class::Limit {
+            return self;
+        }
+        let mut made = RenderError::new(Class::Kind, self.kestra_text());
+        made.0.place = self.0.place.clone();
+        made
+    }
+
     /// Remembers the best known name beside the missing one.
     pub(crate) fn with_nearest<'a>(mut self, known: impl Iterator<Item = &'a str>) -> RenderError {
         if let Some(name) = &self.0.variable {

@@ -16,6 +16,8 @@ mod eval;
 mod filters;
 mod functions;
 mod host;
+mod ion;
+mod java_format;
 mod json;
 mod kinds;
 mod lex;
@@ -38,6 +40,7 @@ mod templated;
 mod tests;
 mod utf16;
 mod value;
+mod yaml;
 
 pub use decimal::Decimal;
 pub use env::{Env, TraceStep};

@@ -80,8 +80,14 @@ impl Scopes {
         }
     }
 
-    /// The variables of the template itself, which `render()` passes on.
-    pub(crate) fn outermost(&self) -> &Map {
-        &self.0[0].own
+    /// Everything that the innermost scope sees, which `render()` passes on.
+    pub(crate) fn visible(&self) -> Map {
+        let mut all = Map::new();
+        for scope in self.0[self.hidden()..].iter() {
+            for (name, value) in scope.own.iter() {
+                all.insert(name.clone(), value.clone());
+            }
+        }
+        all
     }
 }

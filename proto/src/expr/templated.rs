@@ -50,9 +50,13 @@ impl Templated {
     /// # Errors
     /// The first failure, in order.
     pub fn render(&self, variables: &dyn Variables, env: &mut Env<'_>) -> Result<Value, RenderError> {
-        self.each(&mut |template| match template.value(variables, env)? {
+        let rendered = self.each(&mut |template| match template.value(variables, env)? {
             Value::Null => Ok(Value::Null),
             value => Ok(Value::from(value.print())),
+        })?;
+        Ok(match (self, rendered) {
+            (Templated::Text(_), Value::Null) => Value::from(""),
+            (_, rendered) => rendered,
         })
     }
 

@@ -36,12 +36,12 @@ pub(crate) fn unreadable(text: &str) -> RenderError {
 }
 
 /// The date in a value. Texts are read by `existing` where it is given, as ISO 8601 otherwise.
-pub(crate) fn date(value: &Value, existing: Option<&str>, names: Names) -> Result<Given, RenderError> {
+pub(crate) fn date(value: &Value, existing: Option<&str>) -> Result<Given, RenderError> {
     match value {
         Value::Long(number) => since_epoch(*number),
         Value::Text(text) => match existing {
             Some(pattern) => {
-                let read = read(text, &pattern::parse(pattern)?, names).ok_or_else(|| unreadable(text))?;
+                let read = read(text, &pattern::parse(pattern)?, Names::english()).ok_or_else(|| unreadable(text))?;
                 placed(read).ok_or_else(|| unreadable(text))
             }
             None => iso(text).ok_or_else(|| unreadable(text)),
@@ -74,7 +74,6 @@ fn of_host(host: &Host) -> Option<Given> {
     Some(match host {
         Host::Instant(at) | Host::OldDate(at) => Given::Moment(*at),
         Host::Zoned(at) => Given::Moment(at.timestamp()),
-        Host::Offset(at, offset) => Given::Moment(offset.to_timestamp(*at).ok()?),
         Host::DateTime(at) => Given::Local(*at),
         // A day of the host stands for its noon.
         Host::Date(day) => Given::Local(day.at(12, 0, 0, 0)),

@@ -25,10 +25,10 @@ pub(crate) fn format(moment: &Moment, format: Option<&str>, names: Names) -> Res
         "iso_date" => "yyyy-MM-ddXXXXX",
         "iso_local_date" => "yyyy-MM-dd",
         "iso_ordinal_date" => "yyyy-DDDXXXXX",
-        "long" => "MMMM d, yyyy, h:mm:ss a z",
-        "full" => "EEEE, MMMM d, yyyy, h:mm:ss a zzzz",
-        "medium" => "MMM d, yyyy, h:mm:ss a",
-        "short" => "M/d/yy, h:mm a",
+        "long" => "MMMM d, yyyy, h:mm:ss\u{202f}a z",
+        "full" => "EEEE, MMMM d, yyyy, h:mm:ss\u{202f}a zzzz",
+        "medium" => "MMM d, yyyy, h:mm:ss\u{202f}a",
+        "short" => "M/d/yy, h:mm\u{202f}a",
         other => other,
     };
     Ok(super::format::format(moment, &pattern::parse(pattern)?, names))

@@ -49,7 +49,7 @@ const COUNTRIES: [(&str, &str); 24] = [
     ("el", "el_GR"),
     ("uk", "uk_UA"),
     ("he", "he_IL"),
-    ("ar", "ar_SY"),
+    ("ar", "ar_EG"),
     ("hi", "hi_IN"),
     ("fa", "fa_IR"),
     ("vi", "vi_VN"),
@@ -64,6 +64,10 @@ const COUNTRIES: [(&str, &str); 24] = [
     ("gl", "gl_ES"),
     ("sr", "sr_RS"),
 ];
+
+/// Languages that write months and weekdays with a capital, or that have no small letters.
+const CAPITAL_LANGUAGES: [&str; 12] =
+    ["en_", "de_", "el_", "id_", "ms_", "cy_", "lb_", "nds_", "tr_", "az_", "fil_", "sw_"];
 
 /// Countries whose weeks start on Sunday with the first day of the year.
 const SUNDAY_COUNTRIES: [&str; 12] = ["US", "CA", "MX", "BR", "JP", "KR", "TW", "IN", "IL", "PH", "CO", "ZA"];
@@ -102,6 +106,13 @@ impl Names {
         self.locale.is_none_or(|locale| format!("{locale:?}").starts_with("en_"))
     }
 
+    /// The name as it is written inside of a sentence.
+    fn cased(self, name: &str) -> String {
+        let language = self.locale.map(|locale| format!("{locale:?}")).unwrap_or_default();
+        let capital = CAPITAL_LANGUAGES.iter().any(|known| language.starts_with(known));
+        if capital { name.to_owned() } else { name.to_lowercase() }
+    }
+
     /// The name of a month, January being 1.
     pub(crate) fn month(self, month: i8, width: Width) -> String {
         let place = (month - 1).clamp(0, 11) as usize;
@@ -110,8 +121,8 @@ impl Names {
             Width::Narrow => MONTHS[place][..1].to_owned(),
             Width::Full if self.is_english() => MONTHS[place].to_owned(),
             Width::Short if self.is_english() => MONTHS[place][..3].to_owned(),
-            Width::Full => locale_match!(locale => LC_TIME::MON)[place].to_owned(),
-            Width::Short => locale_match!(locale => LC_TIME::ABMON)[place].trim().to_owned(),
+            Width::Full => self.cased(locale_match!(locale => LC_TIME::MON)[place]),
+            Width::Short => self.cased(locale_match!(locale => LC_TIME::ABMON)[place].trim()),
         }
     }
 
@@ -124,8 +135,8 @@ impl Names {
             Width::Narrow => WEEKDAYS[place][..1].to_owned(),
             Width::Full if self.is_english() => WEEKDAYS[place].to_owned(),
             Width::Short if self.is_english() => WEEKDAYS[place][..3].to_owned(),
-            Width::Full => locale_match!(locale => LC_TIME::DAY)[sunday_first].to_owned(),
-            Width::Short => locale_match!(locale => LC_TIME::ABDAY)[sunday_first].to_owned(),
+            Width::Full => self.cased(locale_match!(locale => LC_TIME::DAY)[sunday_first]),
+            Width::Short => self.cased(locale_match!(locale => LC_TIME::ABDAY)[sunday_first]),
         }
     }
 

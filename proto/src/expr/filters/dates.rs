@@ -32,9 +32,9 @@ fn format(args: &Arguments) -> Result<Option<&str>, RenderError> {
 }
 
 /// The input in the zone that was asked for.
-fn moment(input: &Value, args: &Arguments, names: Names) -> Result<Moment, RenderError> {
+fn moment(input: &Value, args: &Arguments) -> Result<Moment, RenderError> {
     let zone = zone(args)?;
-    let at = input::date(input, args.text("existingFormat")?, names)?.within(&zone)?;
+    let at = input::date(input, args.text("existingFormat")?)?.within(&zone)?;
     Ok(Moment { at, zone })
 }
 
@@ -43,7 +43,7 @@ pub(super) fn date(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> O
         return Ok(Value::Null);
     }
     let names = names(args)?;
-    let moment = moment(&input, args, names)?;
+    let moment = moment(&input, args)?;
     Ok(Value::from(named::format(&moment, format(args)?, names)?))
 }
 
@@ -56,7 +56,7 @@ pub(super) fn date_add(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) 
         return Err(RenderError::kind("java.lang.NullPointerException: Name is null"));
     };
     let names = names(args)?;
-    let mut moment = moment(&input, args, names)?;
+    let mut moment = moment(&input, args)?;
     moment.at = added(&moment.at, amount, unit)?;
     Ok(Value::from(named::format(&moment, format(args)?, names)?))
 }
@@ -110,7 +110,7 @@ fn since_epoch(input: &Value, args: &Arguments, count: fn(&ZonedDateTime) -> i12
     if input.is_null() {
         return Ok(Value::Null);
     }
-    let moment = moment(input, args, Names::english())?;
+    let moment = moment(input, args)?;
     let count = count(&moment.at);
     i64::try_from(count).map(Value::Long).map_err(|_| RenderError::kind("java.lang.ArithmeticException: long overflow"))
 }

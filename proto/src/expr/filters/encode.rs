@@ -122,3 +122,16 @@ fn hex_byte(digits: Option<&[u8]>) -> Result<u8, RenderError> {
     let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
     text.and_then(|text| u8::from_str_radix(text, 16).ok()).ok_or_else(|| wrong("Illegal hex characters in"))
 }
+
+/// The YAML text; null is `null`.
+pub(super) fn yaml(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
+    let text = if input.is_null() { "null".to_owned() } else { super::super::yaml::write(&input) };
+    machine.env.spend_bytes(text.len())?;
+    Ok(Value::from(text))
+}
+
+pub(super) fn to_ion(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
+    let text = super::super::ion::write(&input);
+    machine.env.spend_bytes(text.len())?;
+    Ok(Value::from(text))
+}

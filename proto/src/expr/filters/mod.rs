@@ -3,6 +3,7 @@
 mod collection;
 pub(crate) mod dates;
 mod encode;
+mod number;
 mod order;
 mod pattern;
 mod replace;
@@ -105,6 +106,11 @@ static FILTERS: &[Filter] = &[
     with("timestampMilli", &["timeZone", "existingFormat"], dates::timestamp_milli),
     with("timestampMicro", &["timeZone", "existingFormat"], dates::timestamp_micro),
     with("timestampNano", &["timeZone", "existingFormat"], dates::timestamp_nano),
+    plain("format", number::format),
+    with("number", &["type"], number::number),
+    with("numberFormat", &["format"], number::number_format),
+    plain("toIon", encode::to_ion),
+    plain("yaml", encode::yaml),
 ];
 
 /// The filter of this name.

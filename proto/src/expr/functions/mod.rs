@@ -1,6 +1,11 @@
 //! The functions: `name(arguments)`. One table lists them all; each file holds the functions of one idea.
 
+mod document;
+mod execution;
+mod files;
 mod numbers;
+mod random;
+mod render;
 mod surround;
 
 use super::call::Arguments;
@@ -47,6 +52,33 @@ static FUNCTIONS: &[Function] = &[
     with("isWeekend", &["date"], calendar::is_weekend),
     with("monthOfYear", &["date"], calendar::month_of_year),
     with("now", &["format", "timeZone", "existingFormat", "locale"], super::filters::dates::now),
+    // Gone in 2.0, kept for flows written for 1.x.
+    with("currentEachOutput", &["outputs"], execution::current_each_output),
+    with("decrypt", &["key", "encrypted"], random::decrypt),
+    with("encrypt", &["key", "plaintext"], random::encrypt),
+    plain("errorLogs", execution::error_logs),
+    plain("fetchContext", execution::print_context),
+    with("fileExists", &["path", "namespace"], files::exists),
+    with("fileSize", &["path", "namespace"], files::size),
+    with("fileURI", &["path", "namespace", "revision"], files::uri),
+    with("fromIon", &["ion", "allRows"], document::from_ion),
+    with("fromJson", &["json"], document::from_json),
+    with("i18n", &["bundle", "key", "params"], execution::i18n),
+    plain("id", random::id),
+    with("isFileEmpty", &["path", "namespace"], files::is_empty),
+    with("json", &["json"], document::from_json),
+    plain("ksuid", random::ksuid),
+    with("loopOutputs", &["outputs", "name"], execution::loop_outputs),
+    with("nanoId", &["length", "alphabet"], random::nano_id),
+    plain("printContext", execution::print_context),
+    with("randomInt", &["lower", "upper"], random::random_int),
+    plain("randomPort", random::random_port),
+    with("read", &["path", "namespace", "revision"], files::read),
+    with("render", &["toRender", "recursive"], render::render),
+    with("renderOnce", &["toRender"], render::render_once),
+    with("tasksWithState", &["state"], execution::tasks_with_state),
+    plain("uuid", random::uuid),
+    with("yaml", &["yaml"], document::from_yaml),
 ];
 
 /// The function of this name.

@@ -1,0 +1,7 @@
+//! Amazon Ion as text.
+
+mod read;
+mod write;
+
+pub(crate) use read::read;
+pub(crate) use write::write;

@@ -1,0 +1,287 @@
+//! `%` formats: `%05d`, `%.2f`, `%-10s`, `%2$s`.
+
+use num_bigint::{BigInt, Sign};
+use num_traits::Signed as _;
+
+use super::decimal_format::grouped;
+use super::digits::{Digits, Rounding};
+use crate::expr::error::RenderError;
+use crate::expr::host::Host;
+use crate::expr::kinds::class_name;
+use crate::expr::print::double_text;
+use crate::expr::value::Value;
+
+/// Widest field and most decimals that a format may ask for.
+const WIDTH_MAX: usize = 10_000;
+
+#[derive(Debug, Default)]
+struct Spec {
+    index: Option<usize>,
+    flags: String,
+    width: usize,
+    precision: Option<usize>,
+    conversion: char,
+}
+
+impl Spec {
+    fn has(&self, flag: char) -> bool {
+        self.flags.contains(flag)
+    }
+}
+
+fn failed(class: &str, message: impl std::fmt::Display) -> RenderError {
+    RenderError::kind(format!("java.util.{class}: {message}"))
+}
+
+/// Fills the specifiers of a format with the arguments.
+pub(crate) fn format(format: &str, args: &[Value]) -> Result<String, RenderError> {
+    let mut out = String::new();
+    let mut rest = format;
+    let mut next = 0;
+    let mut last = None;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let (spec, after) = read_spec(&rest[at + 1..])?;
+        rest = after;
+        match spec.conversion {
+            'n' => out.push('\n'),
+            '%' => out.push_str(&padded("%".into(), &spec)),
+            _ => {
+                let place = match spec.index {
+                    Some(index) => index,
+                    None if spec.has('<') => last.unwrap_or(usize::MAX),
+                    None => {
+                        next += 1;
+                        next - 1
+                    }
+                };
+                let missing =
+                    || failed("MissingFormatArgumentException", format!("Format specifier '%{}'", spec.conversion));
+                let value = args.get(place).ok_or_else(missing)?;
+                last = Some(place);
+                out.push_str(&converted(value, &spec)?);
+            }
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn read_spec(text: &str) -> Result<(Spec, &str), RenderError> {
+    let mut spec = Spec::default();
+    let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let mut rest = text;
+    let first = digits(rest);
+    if first > 0 && rest[first..].starts_with('$') {
+        spec.index = rest[..first].parse::<usize>().ok().and_then(|index| index.checked_sub(1));
+        rest = &rest[first + 1..];
+    }
+    let flags = rest.len() - rest.trim_start_matches(['-', '#', '+', ' ', '0', ',', '(', '<']).len();
+    spec.flags = rest[..flags].to_owned();
+    rest = &rest[flags..];
+    let width = digits(rest);
+    spec.width = limited(&rest[..width])?.unwrap_or(0);
+    rest = &rest[width..];
+    if let Some(after) = rest.strip_prefix('.') {
+        let precision = digits(after);
+        spec.precision = limited(&after[..precision])?;
+        rest = &after[precision..];
+    }
+    let unknown =
+        || failed("UnknownFormatConversionException", format!("Conversion = '{}'", text.chars().next().unwrap_or('%')));
+    spec.conversion = rest.chars().next().filter(|c| "bBhHsScCdoxXeEfgGaAn%".contains(*c)).ok_or_else(unknown)?;
+    Ok((spec, &rest[1..]))
+}
+
+fn limited(digits: &str) -> Result<Option<usize>, RenderError> {
+    if digits.is_empty() {
+        return Ok(None);
+    }
+    match digits.parse::<usize>().ok().filter(|number| *number <= WIDTH_MAX) {
+        Some(number) => Ok(Some(number)),
+        None => Err(RenderError::limit(format!("a format asks for a width of {digits}; the limit is {WIDTH_MAX}"))),
+    }
+}
+
+fn padded(text: String, spec: &Spec) -> String {
+    let missing = spec.width.saturating_sub(text.chars().count());
+    if spec.has('-') { text + &" ".repeat(missing) } else { " ".repeat(missing) + &text }
+}
+
+fn converted(value: &Value, spec: &Spec) -> Result<String, RenderError> {
+    let text = match spec.conversion {
+        's' | 'S' => cut(value.host_text(), spec),
+        'b' | 'B' => cut(value.as_bool().unwrap_or(!value.is_null()).to_string(), spec),
+        _ if value.is_null() => cut("null".into(), spec),
+        'c' | 'C' => character(value, spec)?,
+        'd' => return decimal(value, spec),
+        'o' | 'x' | 'X' => radix(value, spec)?,
+        'h' | 'H' => return Err(failed("UnknownFormatConversionException", "Conversion = 'h'")),
+        _ => return float(value, spec),
+    };
+    let text = if spec.conversion.is_ascii_uppercase() { text.to_uppercase() } else { text };
+    Ok(padded(text, spec))
+}
+
+fn cut(text: String, spec: &Spec) -> String {
+    match spec.precision {
+        Some(most) => text.chars().take(most).collect(),
+        None => text,
+    }
+}
+
+fn mismatch(value: &Value, spec: &Spec) -> RenderError {
+    failed("IllegalFormatConversionException", format!("{} != {}", spec.conversion, class_name(value)))
+}
+
+fn character(value: &Value, spec: &Spec) -> Result<String, RenderError> {
+    match value {
+        Value::Int(code) => {
+            u32::try_from(*code).ok().and_then(char::from_u32).map(String::from).ok_or_else(|| mismatch(value, spec))
+        }
+        Value::Host(host) => match &**host {
+            Host::Char(char) => Ok(char.to_string()),
+            _ => Err(mismatch(value, spec)),
+        },
+        _ => Err(mismatch(value, spec)),
+    }
+}
+
+fn whole(value: &Value, spec: &Spec) -> Result<BigInt, RenderError> {
+    match value {
+        Value::Big(number) => Ok((**number).clone()),
+        other => other.as_i64().map(BigInt::from).ok_or_else(|| mismatch(value, spec)),
+    }
+}
+
+fn decimal(value: &Value, spec: &Spec) -> Result<String, RenderError> {
+    let number = whole(value, spec)?;
+    let digits = number.magnitude().to_string();
+    let digits = if spec.has(',') { grouped(&digits, 3) } else { digits };
+    Ok(signed(number.sign() == Sign::Minus, digits, spec))
+}
+
+/// Two's complement for negative numbers of known width.
+fn radix(value: &Value, spec: &Spec) -> Result<String, RenderError> {
+    let number = whole(value, spec)?;
+    let width = match value {
+        Value::Int(_) => 32,
+        Value::Long(_) => 64,
+        _ => 0,
+    };
+    let unsigned = if number.is_negative() && width > 0 { number + (BigInt::from(1) << width) } else { number };
+    let (radix, prefix) = if spec.conversion == 'o' { (8, "0") } else { (16, "0x") };
+    let digits = unsigned.to_str_radix(radix);
+    let prefix = if spec.has('#') { prefix } else { "" };
+    let missing = if spec.has('0') { spec.width.saturating_sub(digits.len() + prefix.len()) } else { 0 };
+    Ok(format!("{prefix}{}{digits}", "0".repeat(missing)))
+}
+
+/// The sign, zeros up to the width where they are asked for, and the digits.
+fn signed(negative: bool, digits: String, spec: &Spec) -> String {
+    let (before, after) = match negative {
+        true if spec.has('(') => ("(", ")"),
+        true => ("-", ""),
+        false if spec.has('+') => ("+", ""),
+        false if spec.has(' ') => (" ", ""),
+        false => ("", ""),
+    };
+    let missing = spec.width.saturating_sub(before.len() + after.len() + digits.len());
+    let zeros = if spec.has('0') { "0".repeat(missing) } else { String::new() };
+    padded(format!("{before}{zeros}{digits}{after}"), spec)
+}
+
+fn float(value: &Value, spec: &Spec) -> Result<String, RenderError> {
+    if !matches!(value, Value::Double(_) | Value::Float(_) | Value::Decimal(_) | Value::Exact(_)) {
+        return Err(mismatch(value, spec));
+    }
+    let Some(digits) = Digits::of(value) else {
+        return Ok(padded(double_text(value.as_f64().unwrap_or(f64::NAN)), spec));
+    };
+    let precision = spec.precision.unwrap_or(6);
+    let negative = digits.value.unscaled.is_negative();
+    let text = match spec.conversion {
+        'f' => fixed(&digits, precision, spec),
+        'e' | 'E' => scientific(&digits, precision),
+        _ => general(&digits, precision.max(1), spec),
+    };
+    let text = if spec.conversion.is_ascii_uppercase() { text.to_uppercase() } else { text };
+    Ok(signed(negative, text, spec))
+}
+
+fn fixed(digits: &Digits, precision: usize, spec: &Spec) -> String {
+    let rounded = digits.rounded(precision as i64, Rounding::HalfUp);
+    let plain = rounded.plain();
+    let plain = plain.trim_start_matches('-');
+    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
+    let whole = if spec.has(',') { grouped(whole, 3) } else { whole.to_owned() };
+    if precision == 0 { whole } else { format!("{whole}.{fraction:0<precision$}") }
+}
+
+fn scientific(digits: &Digits, precision: usize) -> String {
+    let exponent = digits.exponent();
+    let mut rounded = digits.rounded(precision as i64 - exponent, Rounding::HalfUp);
+    let mut all = rounded.unscaled.magnitude().to_string();
+    let shown = if all == "0" { 0 } else { all.len() as i64 - 1 - rounded.scale };
+    if shown > exponent {
+        rounded = digits.rounded(precision as i64 - shown, Rounding::HalfUp);
+        all = rounded.unscaled.magnitude().to_string();
+    }
+    let all = format!("{all:0<width$}", width = precision + 1);
+    let (first, rest) = all.split_at(1);
+    let point = if precision == 0 { "" } else { "." };
+    let sign = if shown < 0 { '-' } else { '+' };
+    format!("{first}{point}{}e{sign}{:02}", &rest[..precision], shown.abs())
+}
+
+/// Without exponent from 0.0001 up to 10^precision, with exponent beyond.
+fn general(digits: &Digits, precision: usize, spec: &Spec) -> String {
+    let exponent = digits.exponent();
+    if (-4..precision as i64).contains(&exponent) {
+        return fixed(digits, (precision as i64 - 1 - exponent).max(0) as usize, spec);
+    }
+    scientific(digits, precision - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specifiers_fill_as_in_java() {
+        for (text, args, wanted) in [
+            (
+                "%05d|%,d|%+d|%(d",
+                vec![Value::Long(5), Value::Long(1_234_567), Value::Long(3), Value::Long(-3)],
+                "00005|1,234,567|+3|(3)",
+            ),
+            (
+                "%.2f|%8.1f|%e",
+                vec![Value::Double(3.145), Value::Double(2.25), Value::Double(12345.678)],
+                "3.15|     2.3|1.234568e+04",
+            ),
+            (
+                "%x|%X|%o|%#x",
+                vec![Value::Long(255), Value::Long(255), Value::Long(8), Value::Long(255)],
+                "ff|FF|10|0xff",
+            ),
+            ("%2$s %1$s %-4s|", vec![Value::from("a"), Value::from("b")], "b a a   |"),
+            ("%s%%%n%b%c", vec![Value::Null, Value::Bool(true), Value::Int(65)], "null%\ntrueA"),
+        ] {
+            assert_eq!(format(text, &args).unwrap(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn wrong_specifiers_are_refused() {
+        for (text, args) in [
+            ("%d", vec![Value::from("a")]),
+            ("%s %s", vec![Value::Null]),
+            ("%", vec![]),
+            ("%y", vec![]),
+            ("%99999s", vec![Value::Null]),
+        ] {
+            assert!(format(text, &args).is_err(), "{text}");
+        }
+    }
+}
