@@ -1,0 +1,16 @@
+//! The commands, one file each.
+
+pub(crate) mod flow;
+pub(crate) mod server;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+
+/// Runs one command.
+pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Server(arguments) => server::run(arguments),
+        Command::Flow(arguments) => flow::run(&arguments),
+    }
+}

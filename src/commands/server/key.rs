@@ -1,0 +1,121 @@
+//! The key for sealed values: given, or made once and kept in the data folder.
+
+use std::{
+    fs,
+    io::{ErrorKind, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use anyhow::{Context as _, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use windhover_proto::seal::SealKey;
+
+/// The variable that gives the key.
+const VARIABLE: &str = "WINDHOVER_SECRET_KEY";
+
+/// The key that was made here, readable for its owner only.
+const MADE_FILE: &str = "secret.key";
+
+/// Tells which key the data was sealed with, and gives nothing away.
+const FINGERPRINT_FILE: &str = "secret.key.fingerprint";
+
+/// The key: from the variable, from `file`, or from the data folder, where one is made when there is none.
+///
+/// # Errors
+/// When a given key is none, when it is not the one that the data was sealed with, and when files cannot be used.
+pub(super) fn obtain(data: &Path, file: Option<&Path>) -> anyhow::Result<SealKey> {
+    let variable = std::env::var(VARIABLE).ok();
+    let key = match (variable, file) {
+        (Some(text), None) => SealKey::from_base64(&text).with_context(|| format!("{VARIABLE} is no key"))?,
+        (None, Some(file)) => read(file)?,
+        (Some(_), Some(file)) => bail!("both {VARIABLE} and {} give a key; use one of them", file.display()),
+        (None, None) => made_or_make(&data.join(MADE_FILE))?,
+    };
+    check_unchanged(&data.join(FINGERPRINT_FILE), &key)?;
+    Ok(key)
+}
+
+fn read(file: &Path) -> anyhow::Result<SealKey> {
+    let text = fs::read_to_string(file).with_context(|| format!("the key {} cannot be read", file.display()))?;
+    SealKey::from_base64(&text).with_context(|| format!("{} holds no key", file.display()))
+}
+
+fn made_or_make(file: &Path) -> anyhow::Result<SealKey> {
+    let mut options = fs::OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(file) {
+        Ok(mut made) => {
+            let text = STANDARD.encode(random_bytes()?);
+            writeln!(made, "{text}").and_then(|()| made.sync_all())?;
+            SealKey::from_base64(&text).context("the new key")
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => read(file),
+        Err(error) => Err(error).with_context(|| format!("the key {} cannot be made", file.display())),
+    }
+}
+
+fn random_bytes() -> anyhow::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let source = fs::File::open("/dev/urandom");
+    source.and_then(|mut source| source.read_exact(&mut bytes)).context("the system gives no random bytes")?;
+    Ok(bytes)
+}
+
+/// Another key than last time would leave every sealed value of the log closed for ever; better to say so at once.
+fn check_unchanged(file: &Path, key: &SealKey) -> anyhow::Result<()> {
+    let fingerprint = key.fingerprint();
+    match fs::read_to_string(file) {
+        Ok(known) if known.trim() == fingerprint => Ok(()),
+        Ok(known) => bail!(
+            "the data was sealed with key {}, but key {fingerprint} was given: start with the key of the data",
+            known.trim()
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            fs::write(file, format!("{fingerprint}\n")).with_context(|| format!("cannot write {}", file.display()))
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_is_its_owners_alone() {
+        let data = tempfile::tempdir().unwrap();
+        let first = obtain(data.path(), None).unwrap();
+        let again = obtain(data.path(), None).unwrap();
+        assert_eq!(first.fingerprint(), again.fingerprint());
+        let mode = fs::metadata(data.path().join(MADE_FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn two_made_keys_differ() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let keys = [&one, &other].map(|data| obtain(data.path(), None).unwrap().fingerprint());
+        assert_ne!(keys[0], keys[1]);
+    }
+
+    #[test]
+    fn another_key_than_the_datas_is_refused() {
+        let data = tempfile::tempdir().unwrap();
+        let file = data.path().join("given");
+        fs::write(&file, STANDARD.encode([1; 32])).unwrap();
+        obtain(data.path(), Some(&file)).unwrap();
+        fs::write(&file, STANDARD.encode([2; 32])).unwrap();
+        let error = obtain(data.path(), Some(&file)).unwrap_err().to_string();
+        assert!(error.contains("start with the key of the data"), "{error}");
+    }
+
+    #[test]
+    fn a_file_without_a_key_is_named() {
+        let data = tempfile::tempdir().unwrap();
+        let file = data.path().join("given");
+        fs::write(&file, "short").unwrap();
+        assert!(obtain(data.path(), Some(&file)).unwrap_err().to_string().contains("given holds no key"));
+    }
+}

@@ -1,0 +1,42 @@
+//! What the program says about itself while it runs: to standard error, for people or for machines.
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// Levels when nothing is configured: ours in full, the libraries only when something is wrong.
+const LEVELS_DEFAULT: &str = "warn,windhover=info,windhover_console=info,windhover_engine=info,windhover_eventlog=info,\
+                              windhover_ingress=info";
+
+/// How the program logs.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Form of log lines.
+    #[arg(long, global = true, env = "WINDHOVER_LOG_FORMAT", value_enum, default_value_t = Format::Text)]
+    log_format: Format,
+    /// What is logged: a level (`warn`), or levels by module (`warn,windhover_engine=debug`).
+    #[arg(long, global = true, env = "WINDHOVER_LOG", value_name = "LEVELS", default_value = LEVELS_DEFAULT,
+          hide_default_value = true)]
+    log: String,
+}
+
+/// Form of log lines.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// One readable line each.
+    Text,
+    /// One JSON object each.
+    Json,
+}
+
+/// Begins to log.
+pub(crate) fn start(options: &Options) {
+    let filter = EnvFilter::try_new(&options.log).unwrap_or_else(|error| {
+        eprintln!("warning: --log {}: {error}; the default is used", options.log);
+        EnvFilter::new(LEVELS_DEFAULT)
+    });
+    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match options.log_format {
+        Format::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_target(false).init(),
+        Format::Json => lines.json().flatten_event(true).init(),
+    }
+}
