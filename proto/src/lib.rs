@@ -13,6 +13,7 @@ pub mod flow;
 pub mod id;
 pub mod input;
 pub mod limit;
+pub mod problem;
 pub mod request;
 pub mod seal;
 pub mod state;
