@@ -182,7 +182,9 @@ impl Code {
             | Code::InputsInvalid
             | Code::KeyReused
             | Code::AnswerInvalid => Retry::Useless,
-            Code::BodyTooSlow | Code::TooManyRequests | Code::Unavailable | Code::Overloaded | Code::Full => Retry::Safe,
+            Code::BodyTooSlow | Code::TooManyRequests | Code::Unavailable | Code::Overloaded | Code::Full => {
+                Retry::Safe
+            }
             Code::Internal | Code::NotConfirmed => Retry::SafeWithKey,
         }
     }

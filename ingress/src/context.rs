@@ -1,0 +1,216 @@
+//! What the expressions of a webhook trigger see: its key before the call is read, everything else after it.
+
+use std::cell::OnceCell;
+
+use windhover_proto::{
+    core::{Execution, TaskRun},
+    delivery::FlowRef,
+    expr::{Env, Map, RenderError, Surroundings, Template, Templated, Value, Variables},
+    flow::{Flow, Trigger},
+    id::ExecutionId,
+    request::Request,
+    seal::{MASK, SealKey},
+    state::State,
+    time::Timestamp,
+    trigger::{self, Sensitive},
+};
+
+/// When a call is looked at, and what its random values derive from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// The time.
+    pub(crate) now: Timestamp,
+    /// The seed.
+    pub(crate) seed: u64,
+}
+
+impl Moment {
+    /// An environment for renderings at this moment.
+    pub(crate) fn env<'a>(&self, surroundings: &'a dyn Surroundings) -> Env<'a> {
+        Env::new(surroundings, self.now.to_jiff(), self.seed)
+    }
+}
+
+/// Renders the key of a trigger; `None` when it cannot be rendered, as when its secret is missing.
+pub(crate) fn render_key(
+    key: &Template,
+    reference: &FlowRef,
+    flow: &Flow,
+    trigger: &Trigger,
+    surroundings: &dyn Surroundings,
+    moment: Moment,
+) -> Option<String> {
+    let mut variables = Map::with_capacity(3);
+    variables.insert("flow", flow_value(reference));
+    variables.insert("vars", Value::Map(flow.variables.clone().into()));
+    variables.insert("trigger", trigger_context(trigger));
+    let rendered = key.render(&variables, &mut moment.env(surroundings));
+    rendered.inspect_err(|error| hidden(reference, trigger, error)).ok()
+}
+
+/// Says once in a while why a trigger is not found: at debug, because anybody can make it happen.
+fn hidden(reference: &FlowRef, trigger: &Trigger, error: &RenderError) {
+    let FlowRef { namespace, flow, .. } = reference;
+    tracing::debug!(%namespace, %flow, trigger = %trigger.id, %error, "the key of a trigger cannot be rendered: it is not found");
+}
+
+fn flow_value(reference: &FlowRef) -> Value {
+    Value::map([
+        ("id", Value::text(reference.flow.as_str())),
+        ("namespace", Value::text(reference.namespace.as_str())),
+        ("revision", Value::integer(i64::from(reference.revision))),
+        ("tenantId", Value::text(reference.tenant.as_str())),
+    ])
+}
+
+fn trigger_context(trigger: &Trigger) -> Value {
+    Value::map([("type", Value::text(trigger::WEBHOOK_TYPE)), ("id", Value::text(trigger.id.as_str()))])
+}
+
+/// One call of a trigger, as its expressions see it. Nothing is made before it is asked for.
+pub(crate) struct Call<'a> {
+    /// The flow and revision.
+    pub(crate) reference: &'a FlowRef,
+    /// The flow.
+    pub(crate) flow: &'a Flow,
+    /// The trigger.
+    pub(crate) trigger: &'a Trigger,
+    /// The execution that the call starts, or belongs to.
+    pub(crate) execution: ExecutionId,
+    /// What was sent.
+    pub(crate) request: &'a Request,
+    /// The body, when it is kept beside the log.
+    pub(crate) blob: Option<&'a [u8]>,
+    /// Opens sensitive headers.
+    pub(crate) seal: Option<&'a SealKey>,
+    /// Secrets and the like.
+    pub(crate) surroundings: &'a dyn Surroundings,
+    /// When.
+    pub(crate) moment: Moment,
+    /// The `trigger` variable and the secrets in it, once they were asked for.
+    pub(crate) seen: OnceCell<(Value, Vec<String>)>,
+    /// The finished execution, for what is rendered after its end.
+    pub(crate) ended: Option<&'a Execution>,
+}
+
+/// A rendered text, and the secrets that were used for it.
+pub(crate) struct Rendered {
+    /// The text.
+    pub(crate) text: String,
+    secrets: Vec<String>,
+}
+
+impl Rendered {
+    /// The text with every secret in it masked.
+    pub(crate) fn masked(self) -> String {
+        let maskable = |secret: &&String| secret.len() >= SEARCHED_BYTES_MIN;
+        self.secrets.iter().filter(maskable).fold(self.text, |text, secret| text.replace(secret.as_str(), MASK))
+    }
+}
+
+/// Shortest secret that is searched for inside other text: a shorter one would mask half of everything.
+const SEARCHED_BYTES_MIN: usize = 4;
+
+impl Call<'_> {
+    /// Renders a text.
+    pub(crate) fn render(&self, template: &Template) -> Result<Rendered, RenderError> {
+        let mut env = self.moment.env(self.surroundings);
+        let text = template.render(self, &mut env)?;
+        let headers = self.seen.get().map_or(&[][..], |(_, secrets)| secrets);
+        let secrets = env.secrets_used().iter().chain(headers).cloned().collect();
+        Ok(Rendered { text, secrets })
+    }
+
+    /// Renders a tree, member by member.
+    pub(crate) fn render_tree(&self, tree: &Templated) -> Result<Value, RenderError> {
+        tree.value(self, &mut self.moment.env(self.surroundings))
+    }
+
+    fn trigger_value(&self) -> Value {
+        let make = || {
+            let seen = trigger::variables(self.request, self.blob, Sensitive::Opened(self.seal));
+            let mut map = seen.map;
+            map.insert("_context", trigger_context(self.trigger));
+            (Value::Map(map.into()), seen.secrets)
+        };
+        self.seen.get_or_init(make).0.clone()
+    }
+
+    fn execution_value(&self) -> Value {
+        let id = self.execution.to_string();
+        let state = self.ended.map_or(State::Created, Execution::state);
+        let started = self.ended.map_or(self.moment.now, |execution| execution.history.started_at());
+        Value::map([
+            ("id", Value::text(id.as_str())),
+            ("startDate", Value::text(started.to_string())),
+            ("originalId", Value::text(id)),
+            ("state", Value::text(state.as_str())),
+        ])
+    }
+
+    /// Inputs that were given, else the defaults; a default sees the ones before it.
+    fn inputs_value(&self) -> Option<Value> {
+        if let Some(given) = self.ended.and_then(|execution| execution.inputs.clone()) {
+            return Some(given);
+        }
+        let mut map = Map::new();
+        for input in &self.flow.inputs {
+            let Some(defaults) = &input.defaults else { continue };
+            let mut variables = Map::with_capacity(1);
+            variables.insert("inputs", Value::Map(map.clone().into()));
+            if let Ok(value) = defaults.render(&variables, &mut self.moment.env(self.surroundings)) {
+                insert_nested(&mut map, &input.id, value);
+            }
+        }
+        (!map.is_empty()).then(|| Value::Map(map.into()))
+    }
+
+    /// What the tasks of the finished execution gave, as everyone may read it.
+    fn outputs_value(&self) -> Option<Value> {
+        let runs = &self.ended?.task_runs;
+        let shown = |run: &TaskRun| run.outputs.as_ref().map_or_else(|| Map::new().into(), |kept| kept.shown().clone());
+        Some(Value::map(runs.iter().map(|run| (run.task.as_str(), shown(run)))))
+    }
+
+    /// Labels by key; dots nest. Before the execution exists there are none.
+    fn labels_value(&self) -> Option<Value> {
+        let mut map = Map::new();
+        for (key, value) in &self.ended?.labels {
+            insert_nested(&mut map, key, Value::text(value.as_str()));
+        }
+        Some(Value::Map(map.into()))
+    }
+}
+
+/// Puts a value at a dotted path.
+pub(crate) fn insert_nested(map: &mut Map, path: &str, value: Value) {
+    let Some((head, rest)) = path.split_once('.') else {
+        map.insert(path, value);
+        return;
+    };
+    let mut inner = map.get(head).and_then(Value::as_map).cloned().unwrap_or_else(Map::new);
+    insert_nested(&mut inner, rest, value);
+    map.insert(head, Value::Map(inner.into()));
+}
+
+/// The top-level names.
+const NAMES: [&str; 7] = ["execution", "flow", "inputs", "labels", "outputs", "trigger", "vars"];
+
+impl Variables for Call<'_> {
+    fn get(&self, name: &str) -> Option<Value> {
+        match name {
+            "flow" => Some(flow_value(self.reference)),
+            "execution" => Some(self.execution_value()),
+            "trigger" => Some(self.trigger_value()),
+            "inputs" => self.inputs_value(),
+            "labels" => self.labels_value(),
+            "outputs" => self.outputs_value(),
+            "vars" => Some(Value::Map(self.flow.variables.clone().into())),
+            _ => None,
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        NAMES.iter().filter(|name| self.get(name).is_some()).map(|name| (*name).to_owned()).collect()
+    }
+}
