@@ -1,1 +1,23 @@
-//! Inbox to decide to executions log to effects.
+//! The engine: inbox → decide → executions log → effects.
+//!
+//! One task per partition takes turns ([`partition`]): what waits is decided by the pure core, appended as one commit with the
+//! expected head, and only then shown, remembered and acted upon. Everything kept in sled ([`store`]) can be made again from
+//! the log. [`Engine`] starts and stops it all and answers questions about deliveries.
+
+mod clock;
+mod config;
+mod effect;
+mod inbox;
+mod owner;
+mod partition;
+mod progress;
+mod question;
+mod recover;
+mod retention;
+mod snapshot;
+mod store;
+
+pub use config::{Config, Parts};
+pub use effect::AllowedHost;
+pub use owner::{Engine, StartError, Status};
+pub use retention::Retention;

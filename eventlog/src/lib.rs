@@ -6,6 +6,7 @@
 //! A record is a *batch*: whoever appends joins what waits and gets one position and one fsync for all of it.
 
 pub mod ask;
+pub mod cap;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod definitions;
