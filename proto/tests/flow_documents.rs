@@ -168,6 +168,32 @@ fn an_alias_stands_for_its_value_but_cannot_blow_up_a_document() {
     assert!(faults(&large)[0].contains("the limit is 262144"));
 }
 
+/// Each of these took minutes with a reader whose time grows with the square of its text.
+#[test]
+fn hostile_documents_are_read_to_their_end() {
+    let variables = |value: &str| format!("{HEAD}{TASKS}variables:\n{value}");
+    let circle =
+        |n: usize| format!("  - {{id: i{n}, type: STRING, dependsOn: {{inputs: [i{}, none{n}]}}}}\n", (n + 1) % 3_500);
+    let anchors = |n: usize| format!("  k{}: &a{} [*a{n}]\n", n + 1, n + 1);
+    for text in [
+        variables(&format!("  a: {}", "[".repeat(200_000))),
+        variables(&format!("  a: {}", "{".repeat(200_000))),
+        variables(&format!("  a:\n    {}x", "- ".repeat(100_000))),
+        variables(&format!("  {}x", "? ".repeat(100_000))),
+        variables(&format!("  k0: &a0 [1]\n{}", (0..9_000).map(anchors).collect::<String>())),
+        variables(&(0..20_000).map(|n| format!("  k{n}: 1\n")).collect::<String>()) + "x",
+        format!("{HEAD}inputs:\n{}", (0..3_500).map(circle).collect::<String>()),
+        format!("{HEAD}tasks:\n{}", "  - \n".repeat(50_000)),
+        format!(
+            "{HEAD}tasks:\n  - message: [{}]\n    id: t\n    type: io.kestra.plugin.core.log.Log\n",
+            "'{{ 1 +',".repeat(25_000)
+        ),
+        "a: [\n---\n".repeat(900) + &"# x\n".repeat(60_000),
+    ] {
+        assert!(Flow::parse_all(&text).iter().any(|document| document.flow.is_err()), "{}", &text[..80]);
+    }
+}
+
 #[test]
 fn plain_values_follow_yaml_1_1() {
     let flow = Flow::parse(&format!(

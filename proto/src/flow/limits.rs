@@ -7,6 +7,9 @@ pub(crate) const YAML_DEPTH_MAX: usize = 64;
 /// can shorten a document but never blow it up.
 pub(crate) const YAML_NODES_MAX: usize = 100_000;
 
+/// Most opening brackets in a text whose syntax error is explained a second time, in better words.
+pub(crate) const YAML_BRACKETS_EXPLAINED_MAX: usize = 4_000;
+
 /// Most documents in one source: each is read on its own, and a wrong one is read a second time for its message.
 pub(crate) const YAML_DOCUMENTS_MAX: usize = 1_000;
 

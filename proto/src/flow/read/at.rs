@@ -48,10 +48,14 @@ impl<'a> Findings<'a> {
         }
     }
 
+    /// Whether another finding would be dropped, so that nobody need look for its place.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors.borrow().len() >= FINDINGS_MAX
+    }
+
     pub(super) fn push(&self, error: FlowError) {
-        let mut errors = self.errors.borrow_mut();
-        if errors.len() < FINDINGS_MAX {
-            errors.push(error);
+        if !self.is_full() {
+            self.errors.borrow_mut().push(error);
         }
     }
 }
@@ -202,6 +206,9 @@ impl<'a> At<'a> {
     fn compile(&self, text: &str) -> Option<Template> {
         Template::compile(text)
             .map_err(|error| {
+                if self.findings.is_full() {
+                    return;
+                }
                 let start = self.node.at;
                 let position = self
                     .scalar()

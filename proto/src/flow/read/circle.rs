@@ -5,13 +5,43 @@ use std::collections::{HashMap, HashSet};
 /// What depends on what.
 pub(super) type Needs = [(String, Vec<String>)];
 
-/// The names that can reach themselves, in the order given.
-pub(super) fn in_circles(nodes: &Needs) -> Vec<String> {
-    nodes.iter().map(|(name, _)| name).filter(|name| circle_of(nodes, name).is_some()).cloned().collect()
+/// Most circles that are told: finding each costs a walk over all names.
+const CIRCLES_MAX: usize = 20;
+
+/// The names that can reach themselves, in the order given, each with its circle.
+pub(super) fn circles(nodes: &Needs) -> Vec<(&str, Vec<String>)> {
+    let suspects = suspects(nodes);
+    let names = nodes.iter().map(|(name, _)| name.as_str()).filter(|name| suspects.contains(name));
+    names.filter_map(|name| Some((name, circle_of(nodes, name)?))).take(CIRCLES_MAX).collect()
+}
+
+/// The names that are left when those that need nothing are taken away, again and again: without a circle none.
+fn suspects(nodes: &Needs) -> HashSet<&str> {
+    let known: HashSet<&str> = nodes.iter().map(|(name, _)| name.as_str()).collect();
+    let mut needed_by: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut open_needs: HashMap<&str, usize> = HashMap::new();
+    for (name, needs) in nodes {
+        for need in needs.iter().filter(|need| known.contains(need.as_str())) {
+            needed_by.entry(need).or_default().push(name);
+            *open_needs.entry(name).or_default() += 1;
+        }
+    }
+    let mut free: Vec<&str> = known.iter().copied().filter(|name| !open_needs.contains_key(name)).collect();
+    while let Some(name) = free.pop() {
+        for dependent in needed_by.remove(name).unwrap_or_default() {
+            let Some(open) = open_needs.get_mut(dependent) else { continue };
+            *open -= 1;
+            if *open == 0 {
+                open_needs.remove(dependent);
+                free.push(dependent);
+            }
+        }
+    }
+    open_needs.into_keys().collect()
 }
 
 /// The name and all it leads to, when that includes the name itself.
-pub(super) fn circle_of(nodes: &Needs, start: &str) -> Option<Vec<String>> {
+fn circle_of(nodes: &Needs, start: &str) -> Option<Vec<String>> {
     let needs: HashMap<&str, &[String]> = nodes.iter().map(|(name, needs)| (name.as_str(), needs.as_slice())).collect();
     let next = |name: &str| needs.get(name).copied().unwrap_or_default();
     let mut seen: HashSet<&str> = HashSet::new();
@@ -40,7 +70,9 @@ mod tests {
     #[test]
     fn a_circle_is_found_from_each_of_its_names_only() {
         let nodes = needs(&[("a", &["b"]), ("b", &["a"]), ("c", &["a"]), ("d", &["d"])]);
-        assert_eq!(in_circles(&nodes), ["a", "b", "d"]);
+        let names: Vec<&str> = circles(&nodes).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "b", "d"]);
+        assert!(circles(&needs(&[("a", &["b", "none"]), ("b", &[]), ("c", &["a", "b"])])).is_empty());
         assert_eq!(circle_of(&nodes, "b"), Some(vec!["b".to_owned(), "a".to_owned()]));
         assert_eq!(circle_of(&nodes, "c"), None);
     }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, str::FromStr};
 
 use super::{
     at::{At, cut, nearest},
-    circle::circle_of,
+    circle::circles,
     fields::Fields,
     output::value_type,
 };
@@ -101,12 +101,17 @@ fn check_dependencies(inputs: &[(At<'_>, Input)], ids: &HashSet<String>) {
     let nodes: Vec<(String, Vec<String>)> = inputs.iter().map(|(_, input)| (input.id.clone(), needs(input))).collect();
     for ((at, input), (_, needs)) in inputs.iter().zip(&nodes) {
         let id = &input.id;
+        if at.findings.is_full() {
+            break;
+        }
         for missing in needs.iter().filter(|need| !ids.contains(*need)) {
             let message = format!("Invalid Flow: Input with id '{id}' depends on a non-existent input '{missing}'.");
             at.report(at.node.at, message, nearest(missing, ids.iter().map(String::as_str)));
         }
-        if let Some(circle) = circle_of(&nodes, id).filter(|_| !needs.is_empty()) {
-            let circle = circle.join(", ");
+    }
+    for (id, circle) in circles(&nodes) {
+        if let Some((at, _)) = inputs.iter().find(|(_, input)| input.id == id) {
+            let circle = cut(&circle.join(", "));
             at.wrong(format!("Invalid Flow: Cycle dependency detected for input with id '{id}': [{circle}]"));
         }
     }

@@ -331,9 +331,9 @@ fn dag(at: &At<'_>) {
             at.wrong(format!("Not existing task id in dependency: {dependency}"));
         }
     }
-    let circle = super::circle::in_circles(&nodes);
-    if !circle.is_empty() {
-        at.wrong(format!("Cyclic dependency detected: {}", circle.join(", ")));
+    let names: Vec<&str> = super::circle::circles(&nodes).into_iter().map(|(name, _)| name).collect();
+    if !names.is_empty() {
+        at.wrong(format!("Cyclic dependency detected: {}", names.join(", ")));
     }
 }
 

@@ -1,6 +1,9 @@
 //! Reads one document into a tree.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use serde::de::{Deserialize, IgnoredAny};
@@ -14,7 +17,7 @@ use crate::{
     expr::Value,
     flow::{
         error::{FlowError, Position},
-        limits::{YAML_DEPTH_MAX, YAML_NODES_MAX},
+        limits::{YAML_BRACKETS_EXPLAINED_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX},
     },
 };
 
@@ -23,10 +26,19 @@ use crate::{
 /// # Errors
 /// The syntax error, a repeated key, or what of YAML we do not take.
 pub(crate) fn document(part: &Part<'_>) -> Result<Option<Node>, FlowError> {
-    check_syntax(part)?;
-    let mut builder =
-        Builder { events: Parser::new_from_str(part.text), part, anchors: HashMap::new(), nodes_left: YAML_NODES_MAX };
-    builder.document()
+    let mut builder = Builder {
+        events: Parser::new_from_str(part.text),
+        part,
+        anchors: HashMap::new(),
+        nodes_left: YAML_NODES_MAX,
+        is_broken: false,
+    };
+    match (builder.document(), builder.is_broken) {
+        // The tree is there, so nesting is bounded; now the stricter reader of the two has its say.
+        (Ok(node), _) => explained(part).map_or(Ok(node), Err),
+        (Err(error), true) if is_quick_to_explain(part.text) => Err(explained(part).unwrap_or(error)),
+        (Err(error), _) => Err(error),
+    }
 }
 
 /// What a text of YAML says; nothing is null.
@@ -38,20 +50,23 @@ pub(crate) fn value(text: &str) -> Result<Value, FlowError> {
     Ok(node.map_or(Value::Null, |node| node.to_value()))
 }
 
-/// Asks `serde_yaml` whether this is YAML.
-fn check_syntax(part: &Part<'_>) -> Result<(), FlowError> {
-    if syntax_error(part.text).is_none() {
-        return Ok(());
-    }
+/// The time that `serde_yaml` takes grows with the square of open brackets.
+fn is_quick_to_explain(text: &str) -> bool {
+    text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() <= YAML_BRACKETS_EXPLAINED_MAX
+}
+
+/// The syntax error that `serde_yaml` finds, in its words, which are those that people know from Kestra.
+fn explained(part: &Part<'_>) -> Option<FlowError> {
+    syntax_error(part.text)?;
     // Read once more with the lines before it, so that every place in the message counts from the start of the source.
     let padded = "\n".repeat(part.line - 1) + &" ".repeat(part.column - 1) + part.text;
-    let Some(error) = syntax_error(&padded) else { return Ok(()) };
+    let error = syntax_error(&padded)?;
     let position = error
         .location()
         .map_or(Position { line: part.line, column: 1 }, |at| Position { line: at.line(), column: at.column() });
     let place = format!(" at line {} column {}", position.line, position.column);
     let message = error.to_string().replacen(&place, "", 1);
-    Err(syntax(position, &message))
+    Some(syntax(position, &message))
 }
 
 fn syntax_error(text: &str) -> Option<serde_yaml::Error> {
@@ -69,6 +84,8 @@ struct Builder<'a, 'p> {
     /// Finished values that an alias may name.
     anchors: HashMap<usize, (Node, usize)>,
     nodes_left: usize,
+    /// Whether the text is no YAML, in contrast to what we do not take of YAML.
+    is_broken: bool,
 }
 
 impl<'a> Builder<'a, '_> {
@@ -89,6 +106,7 @@ impl<'a> Builder<'a, '_> {
         match self.events.next_event() {
             Some(Ok(found)) => Ok(found),
             Some(Err(error)) => {
+                self.is_broken = true;
                 let at = self.position(error.marker().line(), error.marker().col());
                 Err(syntax(at, error.info()))
             }
@@ -174,6 +192,7 @@ impl<'a> Builder<'a, '_> {
 
     fn map(&mut self, depth: usize) -> Result<Content, FlowError> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut keys: HashSet<String> = HashSet::new();
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
@@ -183,7 +202,7 @@ impl<'a> Builder<'a, '_> {
                 return Err(self.refuse(span, "a key must be a text"));
             };
             let key = key.into_owned();
-            if entries.iter().any(|entry| entry.key == key) {
+            if !keys.insert(key.clone()) {
                 return Err(self.refuse(span, &format!("Duplicate field '{key}'")));
             }
             let (event, value_span) = self.next()?;
