@@ -73,7 +73,7 @@ fn limit<T>(
 }
 
 /// Strictly after one and strictly before the other, as far as they are given.
-fn between<T: PartialOrd>(moment: T, after: Option<T>, before: Option<T>) -> bool {
+fn between<T: PartialOrd + Copy>(moment: T, after: Option<T>, before: Option<T>) -> bool {
     after.is_none_or(|after| moment > after) && before.is_none_or(|before| moment < before)
 }
 

@@ -5,14 +5,15 @@ use std::time::Duration;
 /// Longest time from the first to the last byte of a request's head. The same time closes an idle connection.
 pub(crate) const HEAD_READ_MAX: Duration = Duration::from_secs(10);
 
-/// Largest head of a request, in bytes: Kestra's own limit.
+/// A head that is not complete in this many bytes is refused with 431: Kestra's own limit. One read may bring more than that
+/// at once, so the largest head that passes is twice as large.
 pub(crate) const HEAD_BYTES_MAX: usize = 32 * 1024;
 
 /// Longest time for a body to arrive: 25 MiB over a line of 4 Mbit/s. A sender of one byte a second is cut off here.
 pub(crate) const BODY_READ_MAX: Duration = Duration::from_secs(60);
 
 /// Connections that are served at once; more wait in the kernel's backlog. Each costs some 10 to 40 KiB.
-pub(crate) const CONNECTIONS_MAX: usize = 10_000;
+pub(crate) const CONNECTIONS_MAX: u32 = 10_000;
 
 /// Requests at once on one HTTP/2 connection.
 pub(crate) const STREAMS_MAX: u32 = 100;

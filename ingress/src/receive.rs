@@ -65,7 +65,7 @@ async fn accept(service: &Service, parts: &Parts, body: &mut Body) -> Result<Res
         return Err(Code::TriggerDisabled.because(detail).into());
     }
     if target.end == End::Beyond {
-        return Err(Code::WebhookNotFound.because("Webhook not found: the address goes on after the key").into());
+        return Err(Code::WebhookNotFound.because("the address goes on after the key: Webhook not found").into());
     }
     let received = decide(service, parts, &found, &hook, sent, moment)?;
     deliver(service, parts, &found, &hook, received).await
@@ -91,7 +91,8 @@ async fn find(service: &Service, target: &Target<'_>, moment: Moment) -> Result<
 fn found_now(service: &Service, target: &Target<'_>, moment: Moment) -> Result<Found, Problem> {
     let table = service.sites.current();
     let site = table.site(&target.tenant, &target.flow).cloned();
-    let site = site.ok_or_else(|| Code::FlowNotFound.because(format!("Flow not found: {}", target.flow)))?;
+    let site =
+        site.ok_or_else(|| Code::FlowNotFound.because(format!("no flow {} is deployed: Flow not found", target.flow)))?;
     let found = Found { table, site };
     found.hook(service, target, moment)?;
     Ok(found)
@@ -108,7 +109,7 @@ impl Found {
         }
         let hook = self.site.hook(flow, &target.key, service.surroundings(), moment);
         hook.ok_or_else(|| {
-            Code::WebhookNotFound.because("Webhook not found: no webhook trigger of the flow has this key")
+            Code::WebhookNotFound.because("no webhook trigger of the flow has this key: Webhook not found")
         })
     }
 }

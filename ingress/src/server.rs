@@ -51,13 +51,50 @@ enum Phase {
     Aborting,
 }
 
+/// How much a server takes from its clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest time for the head of a request; also for the pause before the next one on the same connection.
+    pub head_read_max: Duration,
+    /// Longest time for a body.
+    pub body_read_max: Duration,
+    /// Connections that are served at once; more wait in the kernel.
+    pub connections_max: u32,
+    /// How long requests that are being answered may go on after the stop.
+    pub finish_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_read_max: limits::HEAD_READ_MAX,
+            body_read_max: limits::BODY_READ_MAX,
+            connections_max: limits::CONNECTIONS_MAX,
+            finish_max: limits::FINISH_MAX,
+        }
+    }
+}
+
 /// Serves until `shutdown` resolves, then answers what was begun and returns, after 7 s at the latest.
 ///
 /// # Errors
 /// When the listener cannot be used at all.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    serve_within(Limits::default(), listener, router, shutdown).await
+}
+
+/// As [`serve`], within other limits.
+///
+/// # Errors
+/// When the listener cannot be used at all.
+pub async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let (phase, follow) = watch::channel(Phase::Serving);
-    let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(limits.connections_max as usize));
     let mut shutdown = pin!(shutdown);
     loop {
         let place = tokio::select! {
@@ -76,21 +113,20 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         };
         let (router, follow) = (router.clone(), follow.clone());
         tokio::spawn(async move {
-            connection(stream, router, follow).await;
+            connection(limits, stream, router, follow).await;
             drop(place);
         });
     }
     drop(listener);
-    finish(&places, &phase).await;
+    finish(&limits, &places, &phase).await;
     Ok(())
 }
 
 /// Waits for the connections, then cuts off those that are left.
-async fn finish(places: &Semaphore, phase: &watch::Sender<Phase>) {
+async fn finish(limits: &Limits, places: &Semaphore, phase: &watch::Sender<Phase>) {
     phase.send_replace(Phase::Finishing);
-    let all = u32::try_from(limits::CONNECTIONS_MAX).unwrap_or(u32::MAX);
-    if tokio::time::timeout(limits::FINISH_MAX, places.acquire_many(all)).await.is_err() {
-        tracing::warn!("some requests were cut off: they took longer than {:?} after the stop", limits::FINISH_MAX);
+    if tokio::time::timeout(limits.finish_max, places.acquire_many(limits.connections_max)).await.is_err() {
+        tracing::warn!("some requests were cut off: they took longer than {:?} after the stop", limits.finish_max);
         phase.send_replace(Phase::Aborting);
     }
 }
@@ -133,42 +169,43 @@ async fn version(stream: &TcpStream) -> io::Result<Version> {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut phase: watch::Receiver<Phase>) {
+async fn connection(limits: Limits, stream: TcpStream, router: Router, mut phase: watch::Receiver<Phase>) {
     let _ = stream.set_nodelay(true);
     let version = tokio::select! {
-        version = tokio::time::timeout(limits::HEAD_READ_MAX, version(&stream)) => version,
+        version = tokio::time::timeout(limits.head_read_max, version(&stream)) => version,
         _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
     };
     let Ok(Ok(version)) = version else { return };
     let io = TokioIo::new(stream);
-    let service = service_fn(move |request| answer(&router, request));
+    let service = service_fn(move |request| answer(&router, request, limits.body_read_max));
     match version {
-        Version::Http1 => drive(http1_options().serve_connection(io, service), phase).await,
-        Version::Http2 => drive(http2_options().serve_connection(io, service), phase).await,
+        Version::Http1 => drive(http1_options(&limits).serve_connection(io, service), phase).await,
+        Version::Http2 => drive(http2_options(&limits).serve_connection(io, service), phase).await,
     }
 }
 
-fn http1_options() -> http1::Builder {
+fn http1_options(limits: &Limits) -> http1::Builder {
     let mut options = http1::Builder::new();
-    options.timer(TokioTimer::new()).header_read_timeout(limits::HEAD_READ_MAX).max_buf_size(limits::HEAD_BYTES_MAX);
+    options.timer(TokioTimer::new()).header_read_timeout(limits.head_read_max).max_buf_size(limits::HEAD_BYTES_MAX);
     options
 }
 
-fn http2_options() -> http2::Builder<TokioExecutor> {
+fn http2_options(limits: &Limits) -> http2::Builder<TokioExecutor> {
     let mut options = http2::Builder::new(TokioExecutor::new());
     options
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits::STREAMS_MAX)
         .max_header_list_size(limits::HEAD_BYTES_MAX as u32)
-        .keep_alive_interval(Some(limits::HEAD_READ_MAX));
+        .keep_alive_interval(Some(limits.head_read_max));
     options
 }
 
 fn answer(
     router: &Router,
     request: Request<Incoming>,
+    read_max: Duration,
 ) -> impl Future<Output = Result<Response<axum::body::Body>, Infallible>> + use<> {
-    router.clone().call(request.map(|body| axum::body::Body::new(TimedBody { body, time: None })))
+    router.clone().call(request.map(|body| axum::body::Body::new(TimedBody { body, read_max, time: None })))
 }
 
 /// Drives a connection to its end, telling it to stop when the server does.
@@ -196,14 +233,15 @@ async fn drive<C: GracefulConnection>(connection: C, mut phase: watch::Receiver<
 
 /// A body whose sender took longer than allowed.
 #[derive(Debug, thiserror::Error)]
-#[error("the body did not arrive within {limit_s} s; send it faster, or less of it")]
+#[error("the body did not arrive within {limit:?}; send it faster, or less of it")]
 pub(crate) struct BodyTooSlow {
-    limit_s: u64,
+    limit: Duration,
 }
 
 /// A request's body with a deadline, which starts when the body is first waited for.
 struct TimedBody {
     body: Incoming,
+    read_max: Duration,
     time: Option<Pin<Box<Sleep>>>,
 }
 
@@ -218,11 +256,9 @@ impl Body for TimedBody {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let time = self.time.get_or_insert_with(|| Box::pin(tokio::time::sleep(limits::BODY_READ_MAX)));
-        time.as_mut().poll(context).map(|()| {
-            let limit_s = limits::BODY_READ_MAX.as_secs();
-            Some(Err(BodyTooSlow { limit_s }.into()))
-        })
+        let limit = self.read_max;
+        let time = self.time.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        time.as_mut().poll(context).map(|()| Some(Err(BodyTooSlow { limit }.into())))
     }
 
     fn is_end_stream(&self) -> bool {
