@@ -197,6 +197,7 @@ pub(crate) fn iterated(value: &Value) -> Option<Vec<Value>> {
         Value::Host(host) => match &**host {
             Host::Array(members) | Host::Set(members) => Some(members.clone()),
             Host::IntArray(members) => Some(members.iter().map(|n| Value::Int(*n)).collect()),
+            Host::Bytes(bytes) => Some(bytes.iter().map(|byte| Host::Byte(*byte as i8).into()).collect()),
             _ => None,
         },
         _ => None,

@@ -173,11 +173,17 @@ fn big(value: &Value) -> BigInt {
     }
 }
 
+/// Decimals are computed from the digits of the nearest 64-bit float, as Kestra does it.
+fn through_float(value: &Value) -> Decimal {
+    let text = super::print::double_text(f64_of(value));
+    Decimal::parse(&text).unwrap_or_else(|| Decimal { unscaled: BigInt::zero(), scale: 0 })
+}
+
 /// Digits that a division of decimals keeps (Java's DECIMAL128).
 const DECIMAL_DIGITS_MAX: i64 = 34;
 
 fn decimals(operator: Binary, left: &Value, right: &Value) -> Outcome {
-    let (Some(left), Some(right)) = (exact(left), exact(right)) else { return Err(division_by_zero()) };
+    let (left, right) = (through_float(left), through_float(right));
     let scale = left.scale.max(right.scale);
     let result = match operator {
         Binary::Add => Decimal { unscaled: left.at_scale(scale) + right.at_scale(scale), scale },

@@ -35,7 +35,7 @@ pub(crate) fn is_empty(value: &Value) -> bool {
 fn is_iterable(value: &Value) -> bool {
     match value {
         Value::List(_) => true,
-        Value::Host(host) => matches!(&**host, Host::Set(_)),
+        Value::Host(host) => matches!(&**host, Host::Set(_) | Host::Array(_)),
         _ => false,
     }
 }

@@ -44,8 +44,10 @@ impl Sink {
             Sink::Host(_) if value.is_null() => {}
             Sink::Host(out) => value.host_text_to(out),
             Sink::Typed(slot) => {
+                // Null prints nothing, so that it changes nothing beside another value.
                 *slot = Some(match slot.take() {
-                    None => value,
+                    None | Some(Value::Null) => value,
+                    Some(before) if value.is_null() => before,
                     Some(before) => Value::from(before.print() + &value.print()),
                 });
             }

@@ -40,6 +40,9 @@ fn host_class_name(host: &Host) -> &'static str {
         Host::Uuid(_) => "java.util.UUID",
         Host::Bytes(_) => "[B",
         Host::Set(_) => "java.util.LinkedHashSet",
+        Host::Array(members) if !members.is_empty() && members.iter().all(|one| matches!(one, Value::Text(_))) => {
+            "[Ljava.lang.String;"
+        }
         Host::Array(_) => "[Ljava.lang.Object;",
         Host::IntArray(_) => "[I",
         Host::Entry(..) => "java.util.LinkedHashMap$Entry",

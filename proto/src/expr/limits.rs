@@ -3,8 +3,8 @@
 /// Longest text that a rendering, or one value inside it, may reach, in bytes (Kestra's `max-output-size`).
 pub const OUTPUT_BYTES_MAX: usize = 10 * 1024 * 1024;
 
-/// Steps of one rendering. A step is about a microsecond at most, so that no template holds a turn for long.
-pub const FUEL_MAX: u64 = 20_000_000;
+/// Steps of one rendering. A step takes about a tenth of a microsecond, so that no template holds a turn for long.
+pub const FUEL_MAX: u64 = 8_000_000;
 
 /// Most members that `range()` and `..` produce (Kestra's limit).
 pub const RANGE_MEMBERS_MAX: i64 = 1_000_000;

@@ -18,6 +18,7 @@ mod functions;
 mod host;
 mod ion;
 mod java_format;
+mod jq;
 mod json;
 mod kinds;
 mod lex;

@@ -172,6 +172,7 @@ fn has(left: &Value, wanted: &Value) -> Result<bool, RenderError> {
         Value::Host(host) => match &**host {
             Host::Set(members) | Host::Array(members) => Ok(members.iter().any(|member| same_member(member, wanted))),
             Host::IntArray(members) => Ok(members.iter().any(|member| same_member(&Value::Int(*member), wanted))),
+            Host::Bytes(bytes) => Ok(bytes.iter().any(|byte| Value::from(Host::Byte(*byte as i8)) == *wanted)),
             _ => Err(not_a_collection(left)),
         },
         other => Err(not_a_collection(other)),

@@ -321,7 +321,7 @@ impl Parser<'_> {
         let index = self.macro_names.iter().position(|known| *known == name);
         let unknown = self.unknown_function(&name);
         self.advance();
-        let mut args = self.nested(Self::arguments)?;
+        let mut args = self.arguments()?;
         let kind = match (known, index) {
             (Some(function), _) => match functions::refusal(&name) {
                 Some(reason) => return Err(SyntaxError::at(self.source, start.start as usize, reason)),
@@ -378,7 +378,7 @@ impl Parser<'_> {
             let message = format!("Filter [{name}] does not exist.{}", hint(&name, filters::names()));
             return Err(SyntaxError::at(self.source, place.start as usize, message));
         };
-        let args = if self.is_punctuation('(') { self.nested(Self::arguments)? } else { Args::default() };
+        let args = if self.is_punctuation('(') { self.arguments()? } else { Args::default() };
         Ok(FilterCall { filter, args })
     }
 
@@ -391,7 +391,7 @@ impl Parser<'_> {
             return Err(SyntaxError::at(self.source, place.start as usize, message));
         };
         if self.is_punctuation('(') {
-            self.nested(Self::arguments)?;
+            self.arguments()?;
         }
         Ok(*test)
     }

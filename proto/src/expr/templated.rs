@@ -73,7 +73,11 @@ impl Templated {
             Templated::Text(template) => render(template),
             Templated::Plain(value) => Ok(value.clone()),
             Templated::List(members) => {
-                Ok(Value::from(members.iter().map(|member| member.each(render)).collect::<Result<Vec<_>, _>>()?))
+                let rendered = members.iter().map(|member| match (member, member.each(render)?) {
+                    (Templated::Text(_), Value::Null) => Ok(Value::from("")),
+                    (_, value) => Ok(value),
+                });
+                Ok(Value::from(rendered.collect::<Result<Vec<_>, RenderError>>()?))
             }
             Templated::Map(entries) => {
                 let mut map = Map::with_capacity(entries.len());

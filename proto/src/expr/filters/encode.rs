@@ -135,3 +135,17 @@ pub(super) fn to_ion(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments)
     machine.env.spend_bytes(text.len())?;
     Ok(Value::from(text))
 }
+
+/// The outputs of a jq program, always as a list.
+pub(super) fn jq(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+    if input.is_null() {
+        return Ok(Value::Null);
+    }
+    if args.given("expression").is_none() {
+        return Err(RenderError::engine("The 'jq' filter expects an argument 'expression'."));
+    }
+    let Some(program) = args.text("expression")? else {
+        return Err(RenderError::kind("java.lang.NullPointerException: `expression` is null"));
+    };
+    super::super::jq::run(machine, program, &input).map(Value::from)
+}

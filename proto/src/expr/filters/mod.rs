@@ -111,6 +111,7 @@ static FILTERS: &[Filter] = &[
     with("numberFormat", &["format"], number::number_format),
     plain("toIon", encode::to_ion),
     plain("yaml", encode::yaml),
+    with("jq", &["expression"], encode::jq),
 ];
 
 /// The filter of this name.

@@ -36,6 +36,11 @@ pub(super) fn number_format(_: &mut Machine<'_, '_>, input: Value, args: &Argume
         return Err(RenderError::engine("The input for the 'NumberFormat' filter has to be a number."));
     }
     let pattern = decimal_format::parse(args.text("format")?.unwrap_or(decimal_format::DEFAULT))?;
+    // A float is multiplied as a float, for `%` and `‰`.
+    let (input, pattern) = match (&input, pattern.float_factor()) {
+        (Value::Double(number), Some(factor)) => (Value::Double(number * factor), pattern.without_factor()),
+        _ => (input, pattern),
+    };
     Ok(match Digits::of(&input) {
         Some(digits) => Value::from(pattern.format(&digits)),
         None if input.as_f64().is_some_and(f64::is_nan) => Value::from("NaN"),

@@ -22,7 +22,7 @@ pub(super) fn sort(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -
     match &input {
         Value::Null => Ok(Value::Null),
         Value::List(list) => sorted(machine, list, |order| order),
-        Value::Host(host) if matches!(&**host, Host::Array(_) | Host::IntArray(_)) => {
+        Value::Host(host) if matches!(&**host, Host::Array(_)) => {
             sorted(machine, &iterated(&input).unwrap_or_default(), |order| order)
         }
         _ => Err(RenderError::engine("Unsupported input type for sort filter")),
@@ -111,7 +111,8 @@ pub(super) fn abs(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outco
         Value::Float(number) => Value::Float(number.abs()),
         Value::Exact(digits) => Value::Exact(digits.trim_start_matches('-').into()),
         Value::Decimal(number) => {
-            Value::Decimal(Arc::new(Decimal { unscaled: number.unscaled.abs(), scale: number.scale }))
+            let positive = Decimal { unscaled: number.unscaled.abs(), scale: number.scale };
+            Value::Decimal(Arc::new(if positive.scale < 0 { positive.stripped() } else { positive }))
         }
         other => match other.as_i64() {
             Some(number) => Value::integer(number.abs()),

@@ -46,7 +46,12 @@ pub(super) fn from_ion(_: &mut Machine<'_, '_>, args: &Arguments) -> Outcome {
         None => return Err(RenderError::engine("The 'fromIon' function expects an argument 'ion'.")),
     };
     let mut rows = ion::read(&text).map_err(|message| RenderError::engine(format!("Invalid ion: {message}")))?;
-    if args.get("allRows").verdict() {
+    let all_rows = match args.get("allRows") {
+        Value::Null => false,
+        Value::Bool(all) => *all,
+        other => return Err(super::super::kinds::cast(other, "java.lang.Boolean")),
+    };
+    if all_rows {
         return Ok(Value::from(rows));
     }
     Ok(if rows.is_empty() { Value::Null } else { rows.swap_remove(0) })

@@ -91,6 +91,12 @@ pub(super) fn is_empty(machine: &mut Machine<'_, '_>, args: &Arguments) -> Outco
 
 /// The address of a file of a namespace, whether it is there or not.
 pub(super) fn uri(machine: &mut Machine<'_, '_>, args: &Arguments) -> Outcome {
+    let revision = args.get("revision");
+    if !revision.is_null() && revision.host_text().parse::<i32>().is_err() {
+        return Err(RenderError::engine(
+            "The 'fileURI' function expects the 'revision' argument to be a valid integer.",
+        ));
+    }
     Ok(match place(machine, args)? {
         Place::Address(uri) => Value::from(uri),
         Place::Namespace(namespace, path) => {

@@ -38,7 +38,7 @@ fn rendered(machine: &mut Machine<'_, '_>, args: &Arguments, passes: Passes) -> 
     let Some(value) = args.given("toRender") else {
         return Err(RenderError::engine("The 'render' function expects an argument 'toRender'."));
     };
-    if machine.env.render_depth + 1 >= RENDER_DEPTH_MAX {
+    if machine.env.render_depth >= RENDER_DEPTH_MAX {
         return Err(RenderError::limit(format!("render() calls itself deeper than {RENDER_DEPTH_MAX} levels")));
     }
     machine.env.render_depth += 1;

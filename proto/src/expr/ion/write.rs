@@ -32,7 +32,9 @@ fn value_to(value: &Value, out: &mut String) {
             }
             out.push('}');
         }
-        Value::Host(host) if iterated(value).is_none() => host_to(host, value, out),
+        Value::Host(host) if iterated(value).is_none() || matches!(&**host, Host::Bytes(_)) => {
+            host_to(host, value, out)
+        }
         other => {
             out.push('[');
             for (place, member) in iterated(other).unwrap_or_default().iter().enumerate() {

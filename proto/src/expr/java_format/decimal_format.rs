@@ -173,6 +173,17 @@ fn apply_counts(pattern: &mut Pattern, mut counts: Counts) {
 }
 
 impl Pattern {
+    /// What a float is multiplied with, where it is.
+    pub(crate) fn float_factor(&self) -> Option<f64> {
+        (self.multiplier > 0).then(|| 10_f64.powi(self.multiplier as i32))
+    }
+
+    /// The same pattern for a number that was multiplied already.
+    pub(crate) fn without_factor(mut self) -> Pattern {
+        self.multiplier = 0;
+        self
+    }
+
     /// The text of a number.
     pub(crate) fn format(&self, number: &Digits) -> String {
         let scaled = number.clone().scaled(self.multiplier);

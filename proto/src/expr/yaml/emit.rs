@@ -30,9 +30,15 @@ pub(crate) fn write(value: &Value) -> String {
 fn members(value: &Value) -> Option<Vec<Value>> {
     match value {
         Value::Map(_) => None,
-        Value::Host(host) if matches!(&**host, Host::Entry(..)) => None,
+        Value::Host(host) if matches!(&**host, Host::Entry(..) | Host::Bytes(_)) => None,
         other => iterated(other),
     }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Parent {
+    Map,
+    List,
 }
 
 fn bytes(host: &Host, out: &mut String) {
@@ -50,19 +56,19 @@ fn node(value: &Value, indent: usize, out: &mut String) {
             out.push_str(&blanks);
             out.push_str(&quoted_key(key));
             out.push(':');
-            below(member, indent + 2, out);
+            below(member, indent + 2, Parent::Map, out);
         }
         return;
     }
     for member in members(value).unwrap_or_default() {
         out.push_str(&blanks);
         out.push_str(" -");
-        below(&member, indent + 2, out);
+        below(&member, indent + 2, Parent::List, out);
     }
 }
 
-/// What stands behind a key or a dash.
-fn below(value: &Value, indent: usize, out: &mut String) {
+/// What stands behind a key or a dash. The dashes of a list below a key stand one blank further right than the key.
+fn below(value: &Value, indent: usize, parent: Parent, out: &mut String) {
     match value {
         Value::Map(map) if map.is_empty() => out.push_str(" {}\n"),
         Value::Map(_) => {
@@ -73,7 +79,7 @@ fn below(value: &Value, indent: usize, out: &mut String) {
             Some(list) if list.is_empty() => out.push_str(" []\n"),
             Some(_) => {
                 out.push('\n');
-                node(other, indent, out);
+                node(other, if parent == Parent::Map { indent - 2 } else { indent }, out);
             }
             None => {
                 out.push(' ');
