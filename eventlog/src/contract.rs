@@ -21,11 +21,11 @@ pub trait Backend: Send + Sync {
     fn open(&self) -> BoxFuture<'_, SharedLog>;
 }
 
-/// Makes a test of each claim of the contract. The expression makes a future of a fresh, empty [`Backend`].
+/// All claims by name, given to another macro: the one list.
 #[macro_export]
-macro_rules! contract_tests {
-    ($backend:expr) => {
-        $crate::contract_tests! { $backend =>
+macro_rules! with_claims {
+    ($callback:ident ! ($($before:tt)*)) => {
+        $crate::$callback! { $($before)* =>
             appended_bytes_come_back_unchanged
             positions_rise_and_the_head_is_the_newest
             an_empty_log_has_no_head_and_no_records
@@ -58,6 +58,11 @@ macro_rules! contract_tests {
             usage_grows_with_what_is_stored
         }
     };
+}
+
+/// Makes a test of each claim of the contract. The expression makes a future of a fresh, empty [`Backend`].
+#[macro_export]
+macro_rules! contract_tests {
     ($backend:expr => $($claim:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,6 +71,26 @@ macro_rules! contract_tests {
                 $crate::contract::$claim(&backend).await;
             }
         )*
+    };
+    ($backend:expr) => {
+        $crate::with_claims! { contract_tests!($backend) }
+    };
+}
+
+/// A claim that can be kept in a list.
+pub type Claim = for<'a> fn(&'a dyn Backend) -> BoxFuture<'a, ()>;
+
+/// All claims with their names, for stores that are too costly to start for each.
+pub fn claims() -> Vec<(&'static str, Claim)> {
+    crate::with_claims! { contract_list!() }
+}
+
+/// Makes the list of [`contract::claims`](crate::contract::claims).
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_list {
+    (=> $($claim:ident)*) => {
+        vec![$((stringify!($claim), |backend| Box::pin($crate::contract::$claim(backend)))),*]
     };
 }
 

@@ -12,8 +12,11 @@ pub mod contract;
 pub mod definitions;
 pub mod embedded;
 mod error;
+pub mod jetstream;
 pub mod memory;
 mod name;
+#[cfg(any(test, feature = "contract"))]
+pub mod nats_server;
 mod object;
 
 use std::sync::Arc;

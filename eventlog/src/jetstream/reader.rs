@@ -1,0 +1,169 @@
+//! Readers: an ephemeral consumer from our own position, made again from there whenever anything goes wrong with it.
+//!
+//! The server remembers nothing that matters: where to go on is known here, and every record's position must be the one
+//! after the last.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+
+use super::{Bounds, Inner};
+use crate::{LogName, Position, ReadError, Reader, Record};
+
+/// Messages asked for at once.
+const BATCH_COUNT: usize = 256;
+/// A consumer that nobody asks is forgotten by the server after this.
+const FORGET_AFTER: Duration = Duration::from_secs(30);
+/// Silence of the server for twice this long means that the consumer is gone.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+/// How long one request for messages waits.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+/// Pauses between attempts to make a consumer, doubled from the first to the last.
+const RETRY_FIRST: Duration = Duration::from_millis(20);
+const RETRY_LAST: Duration = Duration::from_secs(1);
+/// A body smaller than this is copied out of the connection's buffer, which it would keep alive whole.
+const COPY_BYTES_MAX: usize = 16 * 1024;
+
+struct Cursor {
+    inner: Arc<Inner>,
+    log: LogName,
+    after: Position,
+    messages: Option<pull::Stream>,
+    retry: Duration,
+    ended: bool,
+}
+
+/// Reads everything after `after`, for ever. While NATS is away the reader waits.
+pub(super) fn read(inner: Arc<Inner>, log: LogName, after: Position) -> Reader {
+    let cursor = Cursor { inner, log, after, messages: None, retry: RETRY_FIRST, ended: false };
+    stream::unfold(cursor, step).boxed()
+}
+
+async fn step(mut cursor: Cursor) -> Option<(Result<Record, ReadError>, Cursor)> {
+    if cursor.ended {
+        return None;
+    }
+    let item = cursor.next().await;
+    cursor.ended = item.is_err();
+    Some((item, cursor))
+}
+
+impl Cursor {
+    async fn next(&mut self) -> Result<Record, ReadError> {
+        loop {
+            let Some(messages) = &mut self.messages else {
+                self.start().await?;
+                continue;
+            };
+            match messages.next().await {
+                Some(Ok(message)) => match self.take(&message).await? {
+                    Some(record) => return Ok(record),
+                    None => self.messages = None,
+                },
+                Some(Err(cause)) => {
+                    tracing::debug!(log = %self.log, %cause, "reading anew from our own position");
+                    self.messages = None;
+                }
+                None => self.messages = None,
+            }
+        }
+    }
+
+    /// Makes a consumer after checking that the log still goes on after our position. Failures of NATS are waited out.
+    async fn start(&mut self) -> Result<(), ReadError> {
+        match self.try_start().await {
+            Ok(messages) => {
+                self.messages = Some(messages);
+                self.retry = RETRY_FIRST;
+                Ok(())
+            }
+            Err(Failure::Final(error)) => Err(error),
+            Err(Failure::Passing(cause)) => {
+                tracing::debug!(log = %self.log, cause, "NATS cannot be read now");
+                tokio::time::sleep(self.retry).await;
+                self.retry = (self.retry * 2).min(RETRY_LAST);
+                Ok(())
+            }
+        }
+    }
+
+    async fn try_start(&self) -> Result<pull::Stream, Failure> {
+        let passing = |cause: &dyn std::error::Error| Failure::Passing(super::text_of(cause));
+        self.inner.ensure_stream(&self.log).await.map_err(|cause| passing(&cause))?;
+        let bounds = self.inner.bounds(&self.log).await.map_err(|cause| passing(&cause))?;
+        check_bounds(&self.log, self.after, bounds).map_err(Failure::Final)?;
+        let stream = self.inner.names.stream(&self.log);
+        let made = self.inner.context.create_consumer_on_stream(config(self.after), stream).await;
+        let consumer: PullConsumer = made.map_err(|cause| passing(&cause))?;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(BATCH_COUNT)
+            .expires(WAIT_MAX)
+            .heartbeat(HEARTBEAT_EVERY)
+            .messages()
+            .await;
+        messages.map_err(|cause| passing(&cause))
+    }
+
+    /// The next record; `None` for a copy of one that we have, after which the consumer is made again.
+    async fn take(&mut self, message: &async_nats::jetstream::Message) -> Result<Option<Record>, ReadError> {
+        let Ok(info) = message.info() else { return Ok(None) };
+        let position = Position(info.stream_sequence);
+        if position <= self.after {
+            return Ok(None);
+        }
+        if position.0 != self.after.0 + 1 {
+            return Err(self.explain_gap(position).await);
+        }
+        self.after = position;
+        Ok(Some(Record { position, bytes: own(&message.payload) }))
+    }
+
+    async fn explain_gap(&self, found: Position) -> ReadError {
+        let missing = Position(self.after.0 + 1);
+        match self.inner.bounds(&self.log).await {
+            Ok(bounds) if bounds.first > missing => {
+                ReadError::Trimmed { log: self.log.clone(), after: self.after, first: bounds.first }
+            }
+            _ => ReadError::Damaged {
+                log: self.log.clone(),
+                position: missing,
+                reason: format!("the next record is {found}, though nobody trimmed what is between"),
+            },
+        }
+    }
+}
+
+enum Failure {
+    /// The log itself cannot go on from here.
+    Final(ReadError),
+    /// NATS is away, has no leader, or forgot the consumer.
+    Passing(String),
+}
+
+fn check_bounds(log: &LogName, after: Position, bounds: Bounds) -> Result<(), ReadError> {
+    if after > bounds.head {
+        return Err(ReadError::Ahead { log: log.clone(), after, head: bounds.head });
+    }
+    if after.0 + 1 < bounds.first.0 {
+        return Err(ReadError::Trimmed { log: log.clone(), after, first: bounds.first });
+    }
+    Ok(())
+}
+
+fn config(after: Position) -> pull::Config {
+    pull::Config {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after.0 + 1 },
+        ack_policy: AckPolicy::None,
+        inactive_threshold: FORGET_AFTER,
+        memory_storage: true,
+        num_replicas: 1,
+        ..pull::Config::default()
+    }
+}
+
+fn own(payload: &Bytes) -> Bytes {
+    if payload.len() < COPY_BYTES_MAX { Bytes::copy_from_slice(payload) } else { payload.clone() }
+}

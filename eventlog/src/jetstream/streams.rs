@@ -1,0 +1,225 @@
+//! The streams: their names, what they are configured to, and what stands in their metadata.
+//!
+//! Every log has a stream of its own with one subject. So positions have no gaps but where something was trimmed (or
+//! lost, which a reader then sees), and commits of different partitions are synced side by side.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use async_nats::jetstream::{
+    self,
+    context::{CreateStreamErrorKind, GetStreamErrorKind},
+    stream::{Compression, Config, DiscardPolicy, RetentionPolicy, StorageType},
+};
+
+use super::{connect::store_error, options::Options};
+use crate::{Layout, LogName, OpenError};
+
+/// Copies of one publish within this time are answered with the position of the first.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// How long a cluster may take until it can make a stream, and how often it is asked.
+const SETTLE_MAX: Duration = Duration::from_secs(60);
+const SETTLE_PAUSE: Duration = Duration::from_millis(250);
+const FORMAT_KEY: &str = "windhover-format";
+const PARTITIONS_KEY: &str = "windhover-partitions";
+const SHARDS_KEY: &str = "windhover-shards";
+const FINGERPRINT_KEY: &str = "windhover-key";
+
+/// Names of streams and subjects below one prefix.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    prefix: String,
+}
+
+impl Names {
+    /// Refuses a prefix that cannot start a stream's name.
+    pub(super) fn new(options: &Options) -> Result<Self, OpenError> {
+        let prefix = options.prefix.clone();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(allowed) {
+            let text = format!("`{prefix}` is no prefix: 1 to 64 letters, digits, `-` or `_`");
+            return Err(store_error(options, text));
+        }
+        Ok(Self { prefix })
+    }
+
+    pub(super) fn subject(&self, log: &LogName) -> String {
+        format!("{}.{log}", self.prefix)
+    }
+
+    /// A stream's name has no dots; `=` is in no log's name, so two logs never share a stream.
+    pub(super) fn stream(&self, log: &LogName) -> String {
+        format!("{}-{}", self.prefix, log.to_string().replace('.', "="))
+    }
+
+    /// Starts the name of every stream of a log.
+    pub(super) fn stream_prefix(&self) -> String {
+        format!("{}-", self.prefix)
+    }
+
+    pub(super) fn bucket(&self) -> String {
+        format!("{}-objects", self.prefix)
+    }
+}
+
+/// The logs that exist from the start; a namespace's key-value log comes with its first record.
+pub(super) fn fixed_logs(layout: Layout) -> Vec<LogName> {
+    let inboxes = (0..layout.shards).map(|shard| LogName::Inbox { shard });
+    let executions = (0..layout.partitions).map(|partition| LogName::Executions { partition });
+    inboxes.chain(executions).chain([LogName::Refusals]).collect()
+}
+
+/// Makes the stream of a log, or brings the one that exists to what we need. A cluster that is still electing its
+/// leaders is waited for.
+pub(super) async fn settle(
+    context: &jetstream::Context,
+    names: &Names,
+    options: &Options,
+    layout: Layout,
+    log: &LogName,
+) -> Result<Config, OpenError> {
+    let deadline = Instant::now() + SETTLE_MAX;
+    loop {
+        match settle_once(context, names, options, layout, log).await {
+            Err(OpenError::Store { cause, .. }) if is_passing(&*cause) && Instant::now() < deadline => {
+                tracing::info!(%log, cause = super::text_of(&*cause), "waiting for JetStream");
+                tokio::time::sleep(SETTLE_PAUSE).await;
+            }
+            settled => return settled,
+        }
+    }
+}
+
+/// What the client and the server say while a cluster has no leader, or too few servers have come up.
+fn is_passing(cause: &(dyn std::error::Error + 'static)) -> bool {
+    const SIGNS: [&str; 4] = ["timed out", "temporarily unavailable", "no suitable peers", "no responders"];
+    let text = super::text_of(cause);
+    SIGNS.iter().any(|sign| text.contains(sign))
+}
+
+async fn settle_once(
+    context: &jetstream::Context,
+    names: &Names,
+    options: &Options,
+    layout: Layout,
+    log: &LogName,
+) -> Result<Config, OpenError> {
+    let failed = |cause: Box<dyn std::error::Error + Send + Sync>| store_error(options, cause);
+    let name = names.stream(log);
+    let found = match context.get_stream(&name).await {
+        Ok(stream) => stream.cached_info().config.clone(),
+        Err(cause) if is_absent(&cause.kind()) => match create(context, names, options, layout, log).await? {
+            Created::New(config) => return Ok(*config),
+            Created::BySomebodyElse => {
+                let stream = context.get_stream(&name).await.map_err(|cause| failed(cause.into()))?;
+                stream.cached_info().config.clone()
+            }
+        },
+        Err(cause) => return Err(failed(cause.into())),
+    };
+    check_layout(&found, layout)?;
+    check_key(&found, options)?;
+    let wanted = adjusted(found.clone(), options, layout, log);
+    if wanted == found {
+        return Ok(found);
+    }
+    let updated = context.update_stream(&wanted).await.map_err(|cause| failed(cause.into()))?;
+    check_key(&updated.config, options)?;
+    Ok(updated.config)
+}
+
+enum Created {
+    New(Box<Config>),
+    BySomebodyElse,
+}
+
+async fn create(
+    context: &jetstream::Context,
+    names: &Names,
+    options: &Options,
+    layout: Layout,
+    log: &LogName,
+) -> Result<Created, OpenError> {
+    let fresh = Config { name: names.stream(log), subjects: vec![names.subject(log)], ..Config::default() };
+    let wanted = Config { deny_delete: true, ..adjusted(fresh, options, layout, log) };
+    match context.create_stream(wanted).await {
+        Ok(stream) => Ok(Created::New(Box::new(stream.cached_info().config.clone()))),
+        // Two roles that start together: the other one was faster.
+        Err(cause) if is_name_taken(&cause.kind()) => Ok(Created::BySomebodyElse),
+        Err(cause) => Err(store_error(options, cause)),
+    }
+}
+
+fn is_absent(kind: &GetStreamErrorKind) -> bool {
+    matches!(kind, GetStreamErrorKind::JetStream(error)
+        if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)
+}
+
+fn is_name_taken(kind: &CreateStreamErrorKind) -> bool {
+    matches!(kind, CreateStreamErrorKind::JetStream(error)
+        if error.error_code() == jetstream::ErrorCode::STREAM_NAME_EXIST)
+}
+
+/// The same stream with everything set that our promises rest on: nothing leaves it by age or for want of room.
+fn adjusted(mut config: Config, options: &Options, layout: Layout, log: &LogName) -> Config {
+    config.storage = StorageType::File;
+    config.retention = RetentionPolicy::Limits;
+    config.discard = DiscardPolicy::New;
+    config.max_age = Duration::ZERO;
+    config.max_messages = -1;
+    config.max_messages_per_subject = -1;
+    config.max_bytes = bytes_max(options, log);
+    config.duplicate_window = DUPLICATE_WINDOW;
+    config.compression = Some(Compression::S2);
+    config.num_replicas = options.replicas.map_or(config.num_replicas.max(1), usize::from);
+    config.metadata.extend(metadata(options, layout));
+    config
+}
+
+fn bytes_max(options: &Options, log: &LogName) -> i64 {
+    match (log, options.inbox_bytes_max) {
+        (LogName::Inbox { .. }, Some(bytes)) => i64::try_from(bytes).unwrap_or(i64::MAX),
+        _ => -1,
+    }
+}
+
+fn metadata(options: &Options, layout: Layout) -> HashMap<String, String> {
+    let layout = [
+        (FORMAT_KEY, layout.format.to_string()),
+        (PARTITIONS_KEY, layout.partitions.to_string()),
+        (SHARDS_KEY, layout.shards.to_string()),
+    ];
+    let key = options.key_fingerprint.iter().map(|fingerprint| (FINGERPRINT_KEY, fingerprint.clone()));
+    layout.into_iter().chain(key).map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Refuses a stream of another layout. An older record format is fine: it stays readable.
+fn check_layout(config: &Config, wanted: Layout) -> Result<(), OpenError> {
+    let number = |key: &str| config.metadata.get(key).and_then(|text| text.parse::<u32>().ok());
+    let mismatch = |what: &str, found: Option<u32>, wanted: u32| OpenError::Layout {
+        found: found.map_or_else(|| format!("a stream {} that is not ours", config.name), |n| format!("{what} {n}")),
+        wanted: format!("{what} {wanted}"),
+    };
+    let fixed = [("partitions", PARTITIONS_KEY, wanted.partitions), ("shards", SHARDS_KEY, wanted.shards)];
+    for (what, key, wanted) in fixed {
+        let found = number(key);
+        if found != Some(u32::from(wanted)) {
+            return Err(mismatch(what, found, u32::from(wanted)));
+        }
+    }
+    match number(FORMAT_KEY) {
+        Some(format) if format <= wanted.format => Ok(()),
+        found => Err(mismatch("record format", found, wanted.format)),
+    }
+}
+
+fn check_key(config: &Config, options: &Options) -> Result<(), OpenError> {
+    match (config.metadata.get(FINGERPRINT_KEY), &options.key_fingerprint) {
+        (Some(found), Some(wanted)) if found != wanted => {
+            Err(OpenError::Layout { found: format!("values sealed with key {found}"), wanted: format!("key {wanted}") })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,321 @@
+//! The log in NATS against the contract, on one server and on three, and against what only a network can do to it.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use futures_util::{FutureExt, StreamExt, future::BoxFuture};
+
+use super::*;
+use crate::{
+    Expect, SharedLog,
+    contract::{Backend, LAYOUT, claims},
+    nats_server::{NatsCluster, NatsServer, Sync},
+};
+
+fn options(server: &NatsServer) -> Options {
+    Options { monitors: vec![server.monitor()], append_timeout: Duration::from_secs(3), ..Options::new(server.url()) }
+}
+
+async fn open(options: Options) -> Arc<JetStream> {
+    JetStream::open(options, LAYOUT).await.expect("the log opens")
+}
+
+async fn append(log: &JetStream, text: &str) -> Result<Position, AppendError> {
+    append_to(log, LogName::Inbox { shard: 0 }, text, Expect::Anything).await
+}
+
+async fn append_to(log: &JetStream, name: LogName, text: &str, expect: Expect) -> Result<Position, AppendError> {
+    log.append(Append { log: name, bytes: text.to_owned().into(), expect, resend_id: None }).await
+}
+
+impl Backend for NatsServer {
+    fn open(&self) -> BoxFuture<'_, SharedLog> {
+        async { open(options(self)).await as SharedLog }.boxed()
+    }
+}
+
+mod contract_on_one_server {
+    use super::{NatsServer, Sync};
+    crate::contract_tests!(std::future::ready(NatsServer::start(Sync::Always, "")));
+}
+
+/// A part of a cluster's names for each claim, so that the servers start only once.
+struct Part<'a> {
+    cluster: &'a NatsCluster,
+    prefix: String,
+}
+
+impl Part<'_> {
+    fn options(&self) -> Options {
+        Options {
+            prefix: self.prefix.clone(),
+            monitors: self.cluster.monitors(),
+            replicas: Some(3),
+            append_timeout: Duration::from_secs(10),
+            ..Options::new(self.cluster.url())
+        }
+    }
+
+    /// Idle replicated streams cost time, so each claim's are removed.
+    async fn remove(&self) {
+        let log = open(self.options()).await;
+        let names: Vec<_> = log.context().stream_names().try_collect().await.expect("names of streams");
+        for name in names {
+            log.context().delete_stream(name).await.expect("a deletion");
+        }
+    }
+}
+
+impl Backend for Part<'_> {
+    fn open(&self) -> BoxFuture<'_, SharedLog> {
+        async {
+            let log = open(self.options()).await;
+            assert_eq!(log.durability(), Durability::FsyncReplicated(3));
+            log as SharedLog
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_on_three_replicas() {
+    let cluster = NatsCluster::start(Sync::Always);
+    for (number, (name, claim)) in claims().into_iter().enumerate() {
+        let part = Part { cluster: &cluster, prefix: format!("claim-{number}") };
+        let started = Instant::now();
+        claim(&part).await;
+        part.remove().await;
+        println!("{name}: {} ms", started.elapsed().as_millis());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_syncs_lazily_is_refused_with_the_line_for_its_configuration() {
+    let server = NatsServer::start(Sync::Lazily, "");
+    let refused = JetStream::open(options(&server), LAYOUT).await.expect_err("lazily synced");
+    assert!(matches!(refused, OpenError::Unsynced(_)), "{refused:?}");
+    assert!(refused.to_string().contains("sync_interval: always"), "{refused}");
+    let allowed = open(Options { unsynced: Unsynced::Allow, ..options(&server) }).await;
+    assert_eq!(allowed.durability(), Durability::Unsynced);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_which_nobody_knows_whether_it_syncs_is_refused_naming_the_flag() {
+    let server = NatsServer::start(Sync::Always, "");
+    let unknown = Options { monitors: Vec::new(), ..options(&server) };
+    let refused = JetStream::open(unknown, LAYOUT).await.expect_err("unknown");
+    assert!(refused.to_string().contains("--nats-monitor"), "{refused}");
+    let wrong = Options { monitors: vec!["http://127.0.0.1:9".into()], ..options(&server) };
+    let refused = JetStream::open(wrong, LAYOUT).await.expect_err("nobody there");
+    assert!(refused.to_string().contains("http://127.0.0.1:9"), "{refused}");
+    assert_eq!(open(options(&server)).await.durability(), Durability::Fsync);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_system_account_tells_whether_a_server_syncs() {
+    const ACCOUNTS: &str = "accounts { SYS { users: [{user: sys, password: sys}] }\n\
+        APP { jetstream: enabled, users: [{user: app, password: secret}] } }\nsystem_account: SYS";
+    let user = |user: &str, password: &str| Credentials::UserPassword { user: user.into(), password: password.into() };
+    let server = NatsServer::start(Sync::Always, ACCOUNTS);
+    let app = Options { monitors: Vec::new(), credentials: user("app", "secret"), ..options(&server) };
+    let log = open(Options { system: Some(user("sys", "sys")), ..app.clone() }).await;
+    assert_eq!(log.durability(), Durability::Fsync);
+    let wrong = Options { credentials: user("app", "wrong"), ..app };
+    let refused = JetStream::open(wrong, LAYOUT).await.expect_err("a wrong password");
+    assert!(matches!(refused, OpenError::Store { .. }), "{refused:?}");
+    assert!(!format!("{refused:?}").contains("wrong"), "no error shows a password: {refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_or_an_nkey_is_accepted() {
+    let token = NatsServer::start(Sync::Always, "authorization { token: s3cr3t }");
+    open(Options { credentials: Credentials::Token("s3cr3t".into()), ..options(&token) }).await;
+    assert!(JetStream::open(options(&token), LAYOUT).await.is_err(), "without a token");
+    let pair = nkeys::KeyPair::new_user();
+    let nkey = format!("authorization {{ users: [{{nkey: {}}}] }}", pair.public_key());
+    let nkey = NatsServer::start(Sync::Always, &nkey);
+    let seed = pair.seed().expect("a seed");
+    open(Options { credentials: Credentials::Nkey(seed), ..options(&nkey) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_layout_or_another_key_is_refused_and_another_prefix_is_another_installation() {
+    let server = NatsServer::start(Sync::Always, "");
+    let with_key = |key: &str| Options { key_fingerprint: Some(key.into()), ..options(&server) };
+    let newer = Layout { format: 2, ..LAYOUT };
+    JetStream::open(options(&server), newer).await.expect("a new installation");
+    for (wanted, text) in [
+        (Layout { partitions: 8, ..newer }, "partitions 4"),
+        (Layout { shards: 2, ..newer }, "shards 1"),
+        (LAYOUT, "record format 2"),
+    ] {
+        match JetStream::open(options(&server), wanted).await {
+            Err(OpenError::Layout { found, .. }) => assert_eq!(found, text),
+            other => panic!("{other:?}"),
+        }
+    }
+    JetStream::open(with_key("aa"), newer).await.expect("the first key");
+    JetStream::open(options(&server), newer).await.expect("no key is no other key");
+    let refused = JetStream::open(with_key("bb"), newer).await.expect_err("another key");
+    assert!(refused.to_string().contains("key bb"), "{refused}");
+    let other = Options { prefix: "other".into(), ..with_key("bb") };
+    JetStream::open(other, Layout { partitions: 2, ..LAYOUT }).await.expect("another installation");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_would_drop_records_by_age_is_set_right() {
+    let server = NatsServer::start(Sync::Always, "");
+    let log = open(options(&server)).await;
+    let name = log.inner.names.stream(&LogName::Inbox { shard: 0 });
+    let mut config = log.context().get_stream(&name).await.expect("a stream").cached_info().config.clone();
+    config.max_age = Duration::from_secs(3600);
+    config.discard = jetstream::stream::DiscardPolicy::Old;
+    log.context().update_stream(config).await.expect("an update");
+    open(options(&server)).await;
+    let config = log.context().get_stream(&name).await.expect("a stream").cached_info().config.clone();
+    assert_eq!((config.max_age, config.discard), (Duration::ZERO, jetstream::stream::DiscardPolicy::New));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_sent_again_within_two_minutes_has_the_position_of_the_first() {
+    let server = NatsServer::start(Sync::Always, "");
+    let log = open(options(&server)).await;
+    let sent = Append {
+        log: LogName::Inbox { shard: 0 },
+        bytes: "once".into(),
+        expect: Expect::Anything,
+        resend_id: Some([7; 16]),
+    };
+    let first = log.append(sent.clone()).await.expect("an append");
+    assert_eq!(log.append(sent).await.expect("an append"), first);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_outlives_a_killed_server_and_appends_and_readers_go_on() {
+    let mut server = NatsServer::start(Sync::Always, "");
+    let log = open(options(&server)).await;
+    let mut reader = log.read(LogName::Inbox { shard: 0 }, Position::ORIGIN);
+    let mut acked = Vec::new();
+    for round in 0..3 {
+        for number in 0..20 {
+            let text = format!("{round} {number}");
+            acked.push((append(&log, &text).await.expect("an append"), text));
+        }
+        server.kill();
+        let began = Instant::now();
+        let refused = append(&log, "lost?").await.expect_err("no server");
+        assert!(matches!(refused, AppendError::Unavailable { .. } | AppendError::Unknown { .. }), "{refused:?}");
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        server.restart();
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while let Err(cause) = append(&log, "again").await {
+            assert!(Instant::now() < deadline, "{cause}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    let last = acked.last().expect("acks").0;
+    let mut read = Vec::new();
+    while read.last().is_none_or(|record: &Record| record.position < last) {
+        let next = tokio::time::timeout(Duration::from_secs(15), reader.next()).await.expect("the reader goes on");
+        read.push(next.expect("a record").expect("no error"));
+    }
+    for (position, text) in acked {
+        let record = &read[usize::try_from(position.0).unwrap() - 1];
+        assert_eq!((record.position, &record.bytes), (position, &Bytes::from(text)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_to_a_frozen_server_is_unknown_after_its_own_deadline_and_the_head_tells_the_truth() {
+    let server = NatsServer::start(Sync::Always, "");
+    let log = open(options(&server)).await;
+    let name = LogName::Executions { partition: 0 };
+    let head = append_to(&log, name.clone(), "before", Expect::Anything).await.expect("an append");
+    let signal = |signal: &str| {
+        let sent = Command::new("kill").args([signal, &server.process_id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    };
+    signal("-STOP");
+    let began = Instant::now();
+    let outcome = append_to(&log, name.clone(), "frozen", Expect::Head(head)).await;
+    assert!(matches!(outcome, Err(AppendError::Unknown { .. })), "{outcome:?}");
+    assert!((2500..4500).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    signal("-CONT");
+    let deadline = Instant::now() + Duration::from_secs(15);
+    let settled = loop {
+        match log.head(name.clone()).await {
+            Ok(head) => break head,
+            Err(cause) => assert!(Instant::now() < deadline, "{cause}"),
+        }
+    };
+    // It was sent, so it stands there once the server runs again; or it came too late for the expectation to hold.
+    let next = append_to(&log, name.clone(), "after", Expect::Head(settled)).await;
+    match next {
+        Ok(position) => assert_eq!(position.0, settled.0 + 1),
+        Err(AppendError::Conflict { head: newer, .. }) => assert!(newer > settled),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_inbox_says_so_and_takes_records_again_after_a_trim() {
+    let server = NatsServer::start(Sync::Always, "");
+    let log = open(Options { inbox_bytes_max: Some(1024 * 1024), ..options(&server) }).await;
+    let text = "x".repeat(100_000);
+    let mut newest = Position::ORIGIN;
+    let refused = loop {
+        match append(&log, &text).await {
+            Ok(position) => newest = position,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, AppendError::Full { .. }), "{refused:?}");
+    assert!((5..12).contains(&newest.0), "{newest}");
+    log.trim(LogName::Inbox { shard: 0 }, newest).await.expect("a trim");
+    assert_eq!(append(&log, &text).await.expect("room again").0, newest.0 + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_reached_its_storage_cap_says_full() {
+    let server = NatsServer::start(
+        Sync::Always,
+        "accounts { A { jetstream { max_file: 2M }, users: [{user: a, password: a}] } }",
+    );
+    let credentials = Credentials::UserPassword { user: "a".into(), password: "a".into() };
+    let log = open(Options { credentials, ..options(&server) }).await;
+    let text = "x".repeat(200_000);
+    let refused = loop {
+        if let Err(refused) = append(&log, &text).await {
+            break refused;
+        }
+    };
+    assert!(matches!(refused, AppendError::Full { .. }), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_replicas_go_on_without_one_of_them() {
+    let mut cluster = NatsCluster::start(Sync::Always);
+    let part = Part { cluster: &cluster, prefix: "windhover".into() };
+    let log = open(part.options()).await;
+    let mut reader = log.read(LogName::Inbox { shard: 0 }, Position::ORIGIN);
+    let mut acked = Vec::new();
+    for number in 0..3 {
+        acked.push(append(&log, &format!("before {number}")).await.expect("an append"));
+    }
+    cluster.servers[0].kill();
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while acked.len() < 10 {
+        match append(&log, "without one").await {
+            Ok(position) => acked.push(position),
+            Err(cause) => assert!(Instant::now() < deadline, "{cause}"),
+        }
+    }
+    let last = *acked.last().expect("acks");
+    let mut read = Position::ORIGIN;
+    while read < last {
+        let next = tokio::time::timeout(Duration::from_secs(30), reader.next()).await.expect("the reader goes on");
+        read = next.expect("a record").expect("no error").position;
+    }
+}
