@@ -1,1 +1,66 @@
-//! Views folded from the log, the API, and the page.
+//! The console: views folded from the log, the API, and the page.
+//!
+//! A view ([`view`]) is a projection in sled: delete it and it is made again with the same answers. The API ([`api`]) reads
+//! views and the log, and decides nothing.
+
+mod api;
+mod document;
+mod duration;
+mod view;
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use axum::Router;
+use windhover_eventlog::{SharedLog, ask::SharedOwners, definitions::Deployments};
+
+pub use view::Kept;
+
+/// What a console is made of.
+#[derive(Clone)]
+pub struct Options {
+    /// The log.
+    pub log: SharedLog,
+    /// Whoever can say how far the engine is.
+    pub owners: SharedOwners,
+    /// Deployed flows.
+    pub deployments: Deployments,
+    /// Folder for sled; it can be deleted while the console is stopped.
+    pub folder: PathBuf,
+    /// How long ended executions are shown.
+    pub kept: Kept,
+    /// Says why the process as a whole is not ready; `None` when it is.
+    pub not_ready: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Options").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// A running console. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Console(Arc<Parts>);
+
+/// What the API works with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) options: Options,
+    pub(crate) views: view::Views,
+}
+
+impl Console {
+    /// Opens the views and starts to fold what they lack.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let views = view::Views::open(&options.folder, options.log.clone(), options.kept)?;
+        Ok(Self(Arc::new(Parts { options, views })))
+    }
+
+    /// The routes of the API, to be served alone or beside others.
+    pub fn router(&self) -> Router {
+        api::router(self.0.clone())
+    }
+}
