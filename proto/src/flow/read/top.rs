@@ -3,7 +3,7 @@
 use super::{at::At, defaults, fields::Fields, input, labels, names, output, retry, shape, task, trigger};
 use crate::{
     expr::{Map, Value},
-    flow::document::Flow,
+    flow::{document::Flow, yaml::Content},
 };
 
 /// What Kestra writes into flows that it gives out; it belongs to the revision, not to the text, so reading takes no notice.
@@ -14,9 +14,10 @@ const CLASS: &str = "io.kestra.core.models.flows.FlowWithSource";
 
 /// Reads a flow. The answer is only to be used when nothing was found wrong.
 pub(super) fn flow(at: &At<'_>) -> Option<Flow> {
-    if let Some(scalar) = at.scalar() {
-        let text = super::at::cut(&scalar.text);
-        at.wrong(format!("Illegal Flow source: YAML parsing error: Cannot read a flow from String value ('{text}')"));
+    if !matches!(at.node.content, Content::Map(_)) {
+        let kind = at.node.kind_name();
+        let text = at.scalar().map(|scalar| format!(" ('{}')", super::at::cut(&scalar.text))).unwrap_or_default();
+        at.wrong(format!("Illegal Flow source: YAML parsing error: Cannot read a flow from {kind}{text}"));
         return None;
     }
     let fields = Fields::of(at, CLASS)?;
