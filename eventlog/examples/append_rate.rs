@@ -1,6 +1,6 @@
 //! How many appends a second the embedded log takes, beside fjall used as plainly as possible on the same disk.
 //!
-//! `cargo run --release -p windhover-eventlog --example append_rate -- FOLDER [SECONDS]`
+//! `cargo run --release -p windhover-eventlog --example append_rate -- FOLDER [SECONDS [joined]]`
 
 use std::{
     path::Path,
@@ -68,6 +68,18 @@ fn plain_fjall(folder: &Path) -> mpsc::Sender<(Bytes, oneshot::Sender<()>)> {
     sender
 }
 
+/// Bytes that do not compress, so that both write the same amount.
+fn noise(count: usize) -> Bytes {
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..count).map(next).collect::<Vec<_>>().into()
+}
+
 async fn append(log: &SharedLog, name: LogName, bytes: Bytes) {
     let append = Append { log: name, bytes, expect: Expect::Anything, resend_id: None };
     log.append(append).await.expect("an append");
@@ -82,8 +94,9 @@ async fn main() {
     let plain = plain_fjall(&folder.join("plain"));
     let log: SharedLog =
         embedded::Embedded::open(&folder.join("log"), LAYOUT, embedded::Options::default()).expect("the log");
-    let event = Bytes::from(vec![b'x'; EVENT_BYTES]);
-    for tasks in [64, 256] {
+    let event = noise(EVENT_BYTES);
+    let tasks_of_each: &[usize] = if arguments.next().as_deref() == Some("joined") { &[] } else { &[64, 256] };
+    for &tasks in tasks_of_each {
         let (queue, bytes) = (plain.clone(), event.clone());
         let base = rate(tasks, seconds, move |_| {
             let (queue, bytes) = (queue.clone(), bytes.clone());
@@ -102,7 +115,7 @@ async fn main() {
         .await;
         println!("{tasks} tasks: plain fjall {base:.0}/s, one append per event {each:.0}/s ({:.2})", each / base);
     }
-    let group = Bytes::from(vec![b'x'; EVENT_BYTES * 64]);
+    let group = noise(EVENT_BYTES * 64);
     let joined = rate(17, seconds, move |task| {
         let (log, group) = (log.clone(), group.clone());
         let name = match u16::try_from(task).unwrap_or(0) {

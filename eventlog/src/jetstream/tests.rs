@@ -319,3 +319,50 @@ async fn three_replicas_go_on_without_one_of_them() {
         read = next.expect("a record").expect("no error").position;
     }
 }
+
+/// A certificate for 127.0.0.1 and its key, its own issuer; `None`, and the reason on the terminal, without openssl.
+fn certificate(folder: &std::path::Path) -> Option<(std::path::PathBuf, std::path::PathBuf)> {
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output();
+    match made {
+        Ok(output) if output.status.success() => Some((certificate, key)),
+        other => {
+            eprintln!("skipped, openssl makes no certificate: {other:?}");
+            None
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encrypted_connection_with_certificates_on_both_sides_is_made_and_a_stranger_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((certificate, key)) = certificate(folder.path()) else { return };
+    let (pem, key_pem) = (certificate.display(), key.display());
+    let tls = format!("tls {{ cert_file: \"{pem}\", key_file: \"{key_pem}\", ca_file: \"{pem}\", verify: true }}");
+    let server = NatsServer::start(Sync::Always, &tls);
+    let trusting = Tls { ca_file: Some(certificate.clone()), client_files: None, encryption: Encryption::Required };
+    let known = Tls { client_files: Some((certificate, key)), ..trusting.clone() };
+    let log = open(Options { tls: known, ..options(&server) }).await;
+    append(&log, "sealed").await.expect("an append");
+    let stranger = Options { tls: trusting, ..options(&server) };
+    assert!(JetStream::open(stranger, LAYOUT).await.is_err(), "without a certificate");
+    assert!(JetStream::open(options(&server), LAYOUT).await.is_err(), "not trusting the server");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namespace_with_dots_and_its_parent_have_logs_of_their_own() {
+    let server = NatsServer::start(Sync::Always, "");
+    let log = open(options(&server)).await;
+    let kv = |namespace: &str| LogName::Kv { namespace: namespace.into() };
+    let one = append_to(&log, kv("company.team"), "team", Expect::Head(Position::ORIGIN)).await.expect("an append");
+    let other = append_to(&log, kv("company"), "company", Expect::Head(Position::ORIGIN)).await.expect("an append");
+    assert_eq!((one, other), (Position(1), Position(1)));
+    assert_eq!(log.head(kv("nobody")).await.expect("the head"), Position::ORIGIN);
+}

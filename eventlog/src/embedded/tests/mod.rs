@@ -64,3 +64,4 @@ fn another_partition_count_shard_count_or_a_newer_format_is_refused() {
 
 mod crash;
 mod disk;
+mod fixture;
