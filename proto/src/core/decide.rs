@@ -143,16 +143,22 @@ pub(super) fn breaks_key(delivery: &Delivery, first: &Fingerprint) -> bool {
     delivery.fingerprint != *first && delivery.key.as_ref().is_some_and(|key| key.source == KeySource::Header)
 }
 
-fn suppressed(delivery: &Delivery, first: &Fingerprint) -> Event {
+/// The event of a delivery that started nothing.
+pub(super) fn suppressed(delivery: &Delivery, first: &Fingerprint) -> Event {
     let same_body = delivery.fingerprint == *first;
     Event::DeliverySuppressed(Box::new(DeliverySuppressed { delivery: delivery.clone(), same_body }))
+}
+
+/// The correlation id of the execution that a delivery starts: its key, else the execution's own id.
+pub(super) fn correlation_of(webhook: &WebhookReceived) -> String {
+    let key = webhook.delivery.key.as_ref().map(|key| key.id.to_string());
+    key.unwrap_or_else(|| webhook.execution.to_string())
 }
 
 fn create(webhook: &WebhookReceived, turn: &Turn<'_>) -> Decision {
     let flow = flow_of(&webhook.flow, turn);
     let labels = flow.map_or(&[][..], |flow| &flow.labels);
-    let key = webhook.delivery.key.as_ref().map(|key| key.id.to_string());
-    let correlation = key.unwrap_or_else(|| webhook.execution.to_string());
+    let correlation = correlation_of(webhook);
     let created = ExecutionCreated {
         flow: webhook.flow.clone(),
         seed: derive_seed(turn.seed, webhook.execution.as_bytes(), 0),

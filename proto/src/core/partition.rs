@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     apply::apply,
-    decide::{Decision, Known, Stimulus, Turn, decide, derive_seed, stuck},
+    decide::{Decision, Known, Stimulus, Turn, correlation_of, decide, derive_seed, stuck, suppressed},
     execution::Execution,
+    labels::execution_labels,
     task::http::Call,
 };
 use crate::{
@@ -268,20 +269,28 @@ impl<S: Store> Taking<'_, S> {
 
     /// Decides, and turns a panic into an end of this one execution.
     fn decide_contained(&self, slot: &Slot, stimulus: &Stimulus) -> Decision {
-        let decided = match self.rules.quarantine {
-            Some(reason) => Err(reason.to_owned()),
-            None => catch_unwind(AssertUnwindSafe(|| decide(slot.known(), stimulus, self.turn)))
-                .map_err(|panic| format!("deciding it panicked: {}", panic_text(&*panic))),
+        let known = slot.known();
+        let decided = match (self.rules.quarantine, &known) {
+            (Some(reason), Known::New | Known::Live(_)) => Err(reason.to_owned()),
+            // What is over cannot bring anything down, and must not be created anew.
+            (Some(_), Known::Over { .. }) | (None, _) => {
+                catch_unwind(AssertUnwindSafe(|| decide(known, stimulus, self.turn)))
+                    .map_err(|panic| format!("deciding it panicked: {}", panic_text(&*panic)))
+            }
         };
         decided.unwrap_or_else(|reason| {
-            let created = match (&slot.live, stimulus) {
+            // The input is recorded even so: it was acknowledged, and a later copy of it must be known.
+            let recorded = match (&slot.live, stimulus) {
                 (None, Stimulus::Input(input)) => vec![bare_creation(input, self.turn)],
-                (Some(_), _) | (None, Stimulus::CallEnded { .. } | Stimulus::TimerDue { .. }) => Vec::new(),
+                (Some(live), Stimulus::Input(Input::WebhookReceived(webhook))) => {
+                    vec![suppressed(&webhook.delivery, &live.delivery.fingerprint)]
+                }
+                (Some(_) | None, Stimulus::CallEnded { .. } | Stimulus::TimerDue { .. }) => Vec::new(),
             };
-            if slot.live.is_none() && created.is_empty() {
+            if slot.live.is_none() && recorded.is_empty() {
                 return Decision::default();
             }
-            stuck(stimulus.execution(), slot.live.clone(), created, reason, self.turn)
+            stuck(stimulus.execution(), slot.live.clone(), recorded, reason, self.turn)
         })
     }
 
@@ -342,13 +351,14 @@ fn fate(slot: &Slot, input: &Input) -> Fate {
     Fate { delivery: id, execution, first, key_reused: broken.map(|body| (body, delivery.fingerprint)) }
 }
 
+/// A creation that looks at nothing that could panic: the flow's own labels are missing.
 fn bare_creation(input: &Input, turn: &Turn<'_>) -> Event {
     let Input::WebhookReceived(webhook) = input;
     let delivery: Delivery = webhook.delivery.clone();
     Event::ExecutionCreated(Box::new(ExecutionCreated {
         flow: webhook.flow.clone(),
         seed: derive_seed(turn.seed, webhook.execution.as_bytes(), 0),
-        labels: webhook.labels.clone(),
+        labels: execution_labels(&[], &webhook.from, &webhook.labels, &correlation_of(webhook)),
         inputs: webhook.inputs.clone(),
         delivery,
     }))
@@ -397,25 +407,21 @@ pub fn fold<S: Store>(
     rules: Rules,
 ) -> Result<(Head, Vec<Change>), FoldError> {
     let commit = codec::decode_commit(record)?;
-    if commit.header.prev_hash != head.hash {
+    if commit.header.prev_hash != head.hash || commit.header.partition != rules.partition {
         return Err(FoldError::Chain { position });
     }
     let mut changes = Vec::new();
     for (id, json) in commit.items() {
         let line = codec::decode_line(json)?;
-        changes.extend(fold_line(store, id, &line, position, rules)?);
+        changes.extend(fold_line(store, id, &line, position)?);
     }
     Ok((Head::after(&commit.header, record, position), changes))
 }
 
-fn fold_line<S: Store>(
-    store: &S,
-    id: ExecutionId,
-    line: &Line,
-    position: u64,
-    rules: Rules,
-) -> Result<Option<Change>, FoldError> {
-    let before = store.entry(&id).filter(|entry| !entry.is_forgotten(line.at, rules.key_horizon_ms));
+fn fold_line<S: Store>(store: &S, id: ExecutionId, line: &Line, position: u64) -> Result<Option<Change>, FoldError> {
+    // The events say whether the key was forgotten when they were decided; the horizon may have been configured anew since.
+    let begins = matches!(line.events.first(), Some(Event::ExecutionCreated(_)));
+    let before = if begins { None } else { store.entry(&id) };
     let live = before.as_ref().filter(|entry| !entry.over).and_then(|_| store.live(&id));
     let mut slot = Slot { entry: before, live, events: Vec::new(), inputs: inputs_of(&line.events) };
     if !slot.entry.as_ref().is_some_and(|entry| entry.over) {
