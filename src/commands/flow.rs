@@ -218,6 +218,13 @@ mod tests {
     }
 
     #[test]
+    fn the_flows_that_ship_are_valid() {
+        let flows = Path::new(env!("CARGO_MANIFEST_DIR")).join("flows");
+        let checked = check(&[flows.clone()]).unwrap();
+        assert!(checked.len() >= 2 && checked.iter().all(|document| document.valid), "{}", lines(&checked, &flows));
+    }
+
+    #[test]
     fn a_missing_file_and_a_folder_without_flows_are_errors() {
         let folder = folder(&[("c.txt", "no flow")]);
         assert!(
