@@ -121,9 +121,18 @@ impl Call<'_> {
         Ok(Rendered { text, secrets })
     }
 
-    /// Renders a tree, member by member.
-    pub(crate) fn render_tree(&self, tree: &Templated) -> Result<Value, RenderError> {
-        tree.value(self, &mut self.moment.env(self.surroundings))
+    /// Renders a tree, every text to text; with these inputs in place of the flow's defaults.
+    pub(crate) fn render_tree(&self, tree: &Templated, inputs: Option<&Map>) -> Result<Value, RenderError> {
+        let mut env = self.moment.env(self.surroundings);
+        match inputs {
+            Some(inputs) => tree.render(&WithInputs { call: self, inputs }, &mut env),
+            None => tree.render(self, &mut env),
+        }
+    }
+
+    /// Renders a text with these inputs in place of the flow's defaults.
+    pub(crate) fn render_with(&self, template: &Template, inputs: &Map) -> Result<String, RenderError> {
+        template.render(&WithInputs { call: self, inputs }, &mut self.moment.env(self.surroundings))
     }
 
     fn trigger_value(&self) -> Value {
@@ -182,8 +191,27 @@ impl Call<'_> {
     }
 }
 
+/// A call whose inputs are being read: those that are known so far stand in for the flow's.
+struct WithInputs<'a> {
+    call: &'a Call<'a>,
+    inputs: &'a Map,
+}
+
+impl Variables for WithInputs<'_> {
+    fn get(&self, name: &str) -> Option<Value> {
+        match name {
+            "inputs" => Some(Value::Map(self.inputs.clone().into())),
+            other => self.call.get(other),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.call.names()
+    }
+}
+
 /// Puts a value at a dotted path.
-pub(crate) fn insert_nested(map: &mut Map, path: &str, value: Value) {
+fn insert_nested(map: &mut Map, path: &str, value: Value) {
     let Some((head, rest)) = path.split_once('.') else {
         map.insert(path, value);
         return;

@@ -375,3 +375,25 @@ async fn concurrent_deliveries_share_records() {
     let ids: std::collections::HashSet<_> = replies.iter().map(support::Reply::id).collect();
     assert_eq!((ids.len(), world.received().await.len()), (200, 200));
 }
+
+#[tokio::test]
+async fn the_triggers_inputs_are_read_as_the_flow_declares_them_or_the_call_is_refused() {
+    let give =
+        "    inputs:\n      name: \"{{ trigger.body.name }}\"\n      n: \"{{ trigger.body.n }}\"\n      zzz: 1\n";
+    let take = "inputs:\n  - id: name\n    type: STRING\n    validator: \"[a-z]+\"\n  - id: n\n    type: INT\n    required: false\n\
+                \x20 - id: d\n    type: STRING\n    defaults: \"hi {{ inputs.name }}\"\n";
+    let world = World::start(&[flow("f", "k", give, take)]).await;
+    assert_eq!(world.post("f", &[], r#"{"name":"bob","n":3}"#).await.status, 200);
+    let given = world.received().await[0].inputs.as_ref().unwrap().to_json();
+    assert_eq!(given, r#"{"name":"bob","n":3,"d":"hi bob"}"#);
+    for (body, words) in [
+        (r#"{"name":"BOB","n":3}"#, "it must match the pattern `[a-z]+`"),
+        (r#"{"name":"bob","n":"x"}"#, "Invalid value for input `n`"),
+        ("{}", "Invalid value for input `name`"),
+    ] {
+        let reply = world.post("f", &[], body).await;
+        assert_eq!(reply.status, 422);
+        assert!(reply.json()["detail"].as_str().unwrap().contains(words), "{}", reply.body);
+    }
+    assert_eq!(world.received().await.len(), 1);
+}
