@@ -98,7 +98,7 @@ fn refuse_repeated(checked: &mut [Checked]) {
         let name = (namespace.clone(), id.clone());
         if let Some(earlier) = first.get(&name) {
             let position = windhover_proto::flow::Position { line: document.line, column: 1 };
-            let message = format!("the flow {namespace}/{id} is defined a second time; the first time at {earlier}");
+            let message = format!("the flow {namespace}/{id} is defined a second time (first in {earlier})");
             document.errors.push(FlowError { message, path: "id".to_owned(), position, suggestion: None });
             document.valid = false;
         } else {
@@ -144,9 +144,7 @@ fn print_lines(checked: &[Checked], out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "{file}: {}/{} OK", name(&document.namespace), name(&document.id))?;
         }
         for error in &document.errors {
-            let path = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path) };
-            let hint = error.suggestion.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            writeln!(out, "{file}:{}:{}: {path}{}{hint}", error.line(), error.column(), error.message)?;
+            writeln!(out, "{file}:{}:{}: {error}", error.line(), error.column())?;
         }
     }
     Ok(())
@@ -186,11 +184,14 @@ mod tests {
         let checked = check(&[folder.path().to_owned()]).unwrap();
         let printed = lines(&checked, folder.path());
         assert!(
-            printed.starts_with("a.yaml: a/good OK\nb.yml:4:5: tasks[0].message: must not be null\nb.yml:6:5: "),
+            printed.starts_with(
+                "a.yaml: a/good OK\nb.yml:4:5: tasks[0].message: must not be null at line 4, column 5\nb.yml:6:5: "
+            ),
             "{printed}"
         );
         assert!(
-            printed.contains("Unrecognized field \"mesage\"") && printed.ends_with("(did you mean `message`?)\n"),
+            printed.contains("Unrecognized field \"mesage\"")
+                && printed.ends_with("(did you mean `message`?) at line 6, column 5\n"),
             "{printed}"
         );
         assert!(checked.iter().any(|document| !document.valid));
@@ -202,7 +203,7 @@ mod tests {
         let printed = lines(&check(&[folder.path().join("a.yaml")]).unwrap(), folder.path());
         assert_eq!(
             printed,
-            "a.yaml: a/good OK\na.yaml:8:1: id: the flow a/good is defined a second time; the first time at a.yaml:1\n"
+            "a.yaml: a/good OK\na.yaml:8:1: id: the flow a/good is defined a second time (first in a.yaml:1) at line 8, column 1\n"
         );
     }
 
