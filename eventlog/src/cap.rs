@@ -42,6 +42,7 @@ pub struct Capped {
 
 impl Capped {
     /// Puts a cap on a log.
+    #[expect(clippy::new_ret_no_self, reason = "nobody needs to know that there is a cap")]
     pub fn new(log: SharedLog, cap: Arc<Cap>) -> SharedLog {
         Arc::new(Self { log, cap })
     }

@@ -41,6 +41,7 @@ macro_rules! with_claims {
             a_reader_of_an_empty_log_waits_for_the_first_record
             a_waiting_reader_wakes_at_once
             a_long_history_is_read_whole_and_in_order
+            a_history_of_large_records_is_read_whole
             a_reader_that_wants_trimmed_records_is_told
             a_reader_beyond_the_head_is_told
             a_record_is_found_by_its_position
@@ -403,6 +404,17 @@ pub async fn a_long_history_is_read_whole_and_in_order(backend: &dyn Backend) {
     numbers.sort();
     wanted.sort();
     assert!(numbers == wanted);
+}
+
+/// Claim. Far more bytes than any window holds.
+pub async fn a_history_of_large_records_is_read_whole(backend: &dyn Backend) {
+    let log = backend.open().await;
+    let size = log.record_bytes_max().min(1_000_000);
+    for number in 0..48 {
+        append(&log, inbox(), noise(size, number)).await;
+    }
+    let got = take(&log, &inbox(), Position::ORIGIN, 48).await;
+    assert!(got.iter().zip(0..48).all(|(record, number)| record.bytes == noise(size, number)));
 }
 
 /// Claim.

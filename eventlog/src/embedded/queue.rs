@@ -94,3 +94,44 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::Expect;
+
+    fn job(size: usize) -> Job {
+        let append = Append {
+            log: LogName::Definitions,
+            bytes: Bytes::from(vec![0; size]),
+            expect: Expect::Anything,
+            resend_id: None,
+        };
+        Job::Append { append, done: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn what_waits_is_bounded_by_bytes_and_one_job_always_fits() {
+        let queue = Queue::new(100);
+        queue.push(job(500)).unwrap();
+        assert!(queue.push(job(1)).unwrap_err().contains("the limit is 100"));
+        assert_eq!(queue.take().map(|jobs| jobs.len()), Some(1));
+        queue.push(job(60)).unwrap();
+        queue.push(job(40)).unwrap();
+        assert!(queue.push(job(1)).is_err());
+        assert_eq!(queue.take().map(|jobs| jobs.len()), Some(2));
+    }
+
+    #[test]
+    fn a_closed_queue_hands_out_what_it_has_and_says_why_it_takes_no_more() {
+        let queue = Queue::new(100);
+        queue.push(job(1)).unwrap();
+        queue.close("first");
+        queue.close("second");
+        assert_eq!(queue.push(job(1)).unwrap_err(), "first");
+        assert_eq!(queue.take().map(|jobs| jobs.len()), Some(1));
+        assert!(queue.take().is_none());
+    }
+}

@@ -14,6 +14,8 @@ use crate::{LogName, Position, ReadError, Reader, Record};
 
 /// Messages asked for at once.
 const BATCH_COUNT: usize = 256;
+/// Bytes asked for at once: bounds what a slow reader holds, and is always room for two of the largest records.
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// A consumer that nobody asks is forgotten by the server after this.
 const FORGET_AFTER: Duration = Duration::from_secs(30);
 /// Silence of the server for twice this long means that the consumer is gone.
@@ -100,6 +102,7 @@ impl Cursor {
         let messages = consumer
             .stream()
             .max_messages_per_batch(BATCH_COUNT)
+            .max_bytes_per_batch(BATCH_BYTES.max(2 * self.inner.client.max_payload()))
             .expires(WAIT_MAX)
             .heartbeat(HEARTBEAT_EVERY)
             .messages()

@@ -366,3 +366,91 @@ async fn a_namespace_with_dots_and_its_parent_have_logs_of_their_own() {
     assert_eq!((one, other), (Position(1), Position(1)));
     assert_eq!(log.head(kv("nobody")).await.expect("the head"), Position::ORIGIN);
 }
+
+/// What one owner of a partition does: appends with the head it knows, and after any doubt asks for the head.
+struct Owner {
+    log: Arc<JetStream>,
+    name: LogName,
+    head: Position,
+    doubts: usize,
+}
+
+impl Owner {
+    async fn commit(&mut self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            assert!(Instant::now() < deadline, "{text} cannot be appended");
+            match append_to(&self.log, self.name.clone(), text, Expect::Head(self.head)).await {
+                Ok(position) => {
+                    assert_eq!(position.0, self.head.0 + 1);
+                    self.head = position;
+                    return;
+                }
+                Err(error) => {
+                    assert!(!matches!(error, AppendError::TooLarge { .. } | AppendError::Full { .. }), "{error}");
+                    self.doubts += 1;
+                    if self.stands(text).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the record is in the log after all. Nobody else appends, so what is new is ours.
+    async fn stands(&mut self, text: &str) -> bool {
+        let Ok(head) = self.log.head(self.name.clone()).await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            return false;
+        };
+        assert!(head >= self.head, "the log went backwards from {} to {head}", self.head);
+        assert!(head.0 <= self.head.0 + 1, "two records for one append");
+        if head == self.head {
+            return false;
+        }
+        match self.log.record(self.name.clone(), head).await {
+            Ok(Some(record)) => assert_eq!(record.bytes, text),
+            other => panic!("{other:?}"),
+        }
+        self.head = head;
+        true
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_asks_for_the_head_after_every_doubt_stores_each_record_once_while_servers_are_killed() {
+    const RECORDS: usize = 400;
+    let mut cluster = NatsCluster::start(Sync::Always);
+    let part = Part { cluster: &cluster, prefix: "windhover".into() };
+    let options = Options { append_timeout: Duration::from_secs(1), ..part.options() };
+    let log = open(options).await;
+    let name = LogName::Executions { partition: 0 };
+    let mut owner = Owner { log: log.clone(), name: name.clone(), head: Position::ORIGIN, doubts: 0 };
+    let (done, stop) = std::sync::mpsc::channel::<()>();
+    let killer = std::thread::spawn(move || {
+        let mut kills = 0;
+        while stop.recv_timeout(Duration::from_millis(700)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            let server = &mut cluster.servers[kills % 3];
+            server.kill();
+            server.restart();
+            kills += 1;
+        }
+        (kills, cluster)
+    });
+    let mut number = 0;
+    let started = Instant::now();
+    while number < RECORDS || started.elapsed() < Duration::from_secs(8) {
+        owner.commit(&format!("{number}")).await;
+        number += 1;
+    }
+    drop(done);
+    let (kills, _cluster) = killer.join().expect("the killer");
+    assert!(kills >= 3, "{kills} kills");
+    println!("{number} records, {kills} kills, {} doubts", owner.doubts);
+    let stored = log.read(name, Position::ORIGIN).take(number);
+    let stored: Vec<_> =
+        tokio::time::timeout(Duration::from_secs(30), stored.collect::<Vec<_>>()).await.expect("records");
+    for (index, record) in stored.into_iter().enumerate() {
+        assert_eq!(record.expect("a record").bytes, format!("{index}"));
+    }
+}

@@ -36,8 +36,16 @@ async fn child_appends_until_killed() {
                     expect: Expect::Anything,
                     resend_id: None,
                 };
-                let position = log.append(append).await.unwrap();
-                println!("ack {name} {position} {bytes}");
+                match log.append(append.clone()).await {
+                    Ok(position) => println!("ack {name} {position} {bytes}"),
+                    Err(first) => {
+                        // Once more, as a caller might, to see what a log says that met a fault.
+                        println!("refused {first:?}");
+                        println!("then {:?}", log.append(append).await);
+                        println!("head {:?}", log.head(name).await);
+                        panic!("the log failed");
+                    }
+                }
             }
         })
     });
@@ -46,14 +54,16 @@ async fn child_appends_until_killed() {
     }
 }
 
-fn start_child(folder: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+fn child_command(folder: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", "embedded::tests::crash::child_appends_until_killed", "--ignored", "--nocapture"])
-        .env(FOLDER_VARIABLE, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .env(FOLDER_VARIABLE, folder);
+    command
+}
+
+fn start_child(folder: &Path) -> Child {
+    child_command(folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 type Ack = (LogName, Position, String);
@@ -271,4 +281,31 @@ async fn what_was_acknowledged_before_a_power_cut_is_there() {
         }
     }
     assert!(disk.unmount());
+}
+
+#[test]
+fn a_failed_sync_leaves_the_outcome_unknown_and_closes_the_log() {
+    let folder = Folder::new();
+    if !run(Command::new("strace").arg("--version")) {
+        eprintln!("skipped: faults are put into system calls by strace, and there is none");
+        return;
+    }
+    let child = child_command(folder.path());
+    let output = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=40"])
+        .arg(child.get_program())
+        .args(child.get_args())
+        .env(FOLDER_VARIABLE, folder.path())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (acks, faults) = text.split_at(text.find("refused").expect("a refusal"));
+    assert!(acks.lines().filter_map(parse_ack).count() > 20, "{text}");
+    assert!(faults.contains("refused Unknown"), "{faults}");
+    assert!(faults.contains("then Err(Unavailable"), "{faults}");
+    assert!(faults.contains("restart this process"), "{faults}");
+    assert!(faults.contains("head Err("), "{faults}");
+    assert!(!faults.contains("then Ok"), "{faults}");
+    Embedded::open(folder.path(), LAYOUT, Options::default()).unwrap();
 }

@@ -33,6 +33,22 @@ mod contract {
     crate::contract_tests!(std::future::ready(super::Folder::new()));
 }
 
+/// The same folder, but nothing is kept in memory: every read goes to the disk.
+struct FolderWithoutTail(Folder);
+
+impl Backend for FolderWithoutTail {
+    fn open(&self) -> BoxFuture<'_, SharedLog> {
+        let options = Options { tail_bytes_max: 0, ..Options::default() };
+        let opened = Embedded::open(self.0.path(), LAYOUT, options);
+        std::future::ready(opened.expect("the folder opens") as SharedLog).boxed()
+    }
+}
+
+mod contract_from_disk {
+    use super::{Folder, FolderWithoutTail};
+    crate::contract_tests!(std::future::ready(FolderWithoutTail(Folder::new())));
+}
+
 #[test]
 fn a_folder_in_use_is_refused() {
     let folder = Folder::new();
