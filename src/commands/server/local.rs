@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use windhover_console::{Console, Kept};
 use windhover_engine::{AllowedHost, Engine};
 use windhover_eventlog::{
     Layout, SharedLog,
@@ -65,8 +66,9 @@ async fn serve(options: Options) -> anyhow::Result<()> {
     let mut watcher = Watcher::new(&options.flows, &options.data, common.deployments.clone(), options.removed())?;
     watcher.look().await.iter().for_each(watch::tell);
     let engine = start_engine(&options, &common, allowed)?;
-    let ingress = start_ingress(&options, &common, &engine);
-    let serving = tokio::spawn(windhover_ingress::server::serve(listener, ingress.router(), stop.clone().requested()));
+    let console = start_console(&options, &common, &engine)?;
+    let routes = start_ingress(&options, &common, &engine).router().merge(console.router());
+    let serving = tokio::spawn(windhover_ingress::server::serve(listener, routes, stop.clone().requested()));
     tokio::select! {
         ready = ready(&engine) => ready?,
         () = stop.clone().requested() => {}
@@ -143,6 +145,31 @@ fn start_ingress(options: &Options, common: &Common, engine: &Arc<Engine>) -> In
         public_url: options.public_url.clone(),
         ..windhover_ingress::Options::new(log, engine.clone(), common.deployments.clone(), common.surroundings.clone())
     })
+}
+
+fn start_console(options: &Options, common: &Common, engine: &Arc<Engine>) -> anyhow::Result<Console> {
+    let asked = Arc::downgrade(engine);
+    let started = Console::start(windhover_console::Options {
+        log: common.log.clone(),
+        owners: engine.clone(),
+        deployments: common.deployments.clone(),
+        folder: options.data.join("console"),
+        kept: Kept { ended_days: options.retention_days, failed_days: options.retention_failed_days },
+        not_ready: Arc::new(move || {
+            asked.upgrade().map_or_else(|| Some("it is ending".to_owned()), |engine| not_ready(&engine))
+        }),
+    });
+    started.context("the console cannot start")
+}
+
+/// Why the engine cannot do all of its work now.
+fn not_ready(engine: &Engine) -> Option<String> {
+    let status = engine.status();
+    if let Some((partition, reason)) = status.stopped.first_key_value() {
+        return Some(format!("partition {partition} cannot go on: {reason}"));
+    }
+    let idle = status.idle.len();
+    (idle > 0).then(|| format!("{idle} partitions do not take turns yet"))
 }
 
 /// Resolves when every partition takes turns.

@@ -63,7 +63,7 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u32).range(7..=36_500))]
     pub(super) retention_failed_days: u32,
     /// Most that the logs may take on disk; past it webhooks are answered 503 until retention has made room.
-    #[arg(long, value_name = "SIZE", env = "WINDHOVER_DISK_MAX", default_value = "20GiB")]
+    #[arg(long, value_name = "SIZE", overrides_with = "disk_max", env = "WINDHOVER_DISK_MAX", default_value = "20GiB")]
     pub(super) disk_max: Bytes,
     /// Delete the flow of a file that was removed from the folder; without it the flow stays and the removal is reported.
     #[arg(long, env = "WINDHOVER_PRUNE", value_parser = clap::builder::FalseyValueParser::new())]

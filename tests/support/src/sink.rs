@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{Router, body::Bytes, extract::State, response::IntoResponse};
@@ -36,6 +36,8 @@ struct Shared {
     received: Mutex<Vec<Received>>,
     /// Statuses of the next answers; then 200.
     statuses: Mutex<Vec<u16>>,
+    /// Time before an answer.
+    delay: Duration,
 }
 
 /// A service on a free port of this machine, for as long as it lives.
@@ -52,9 +54,17 @@ impl Sink {
     /// # Panics
     /// When there is no free port.
     pub async fn start() -> Self {
+        Self::start_slow(Duration::ZERO).await
+    }
+
+    /// Starts one that takes this long for every answer.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub async fn start_slow(delay: Duration) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared { delay, ..Shared::default() });
         let router = Router::new().fallback(receive).with_state(shared.clone());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serving") });
         Self { address, shared, task }
@@ -90,8 +100,11 @@ async fn receive(
 ) -> impl IntoResponse {
     let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     lock(&shared.received).push(Received { path, headers, body, at: Instant::now() });
-    let mut statuses = lock(&shared.statuses);
-    let status = if statuses.is_empty() { 200 } else { statuses.remove(0) };
+    let status = {
+        let mut statuses = lock(&shared.statuses);
+        if statuses.is_empty() { 200 } else { statuses.remove(0) }
+    };
+    tokio::time::sleep(shared.delay).await;
     (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), r#"{"seen":true}"#)
 }
 
