@@ -7,7 +7,7 @@ use windhover_proto::{
     delivery::FlowRef,
     expr::{Env, Map, RenderError, Surroundings, Template, Templated, Value, Variables},
     flow::{Flow, Trigger},
-    id::ExecutionId,
+    id::{DeliveryId, ExecutionId},
     request::Request,
     seal::{MASK, SealKey},
     state::State,
@@ -25,6 +25,13 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
+    /// The moment at which a delivery came. The delivery's id is random, and so is all that derives from it.
+    pub(crate) fn of(delivery: DeliveryId, now: Timestamp) -> Self {
+        let mut seed = [0; 8];
+        seed.copy_from_slice(&delivery.as_bytes()[8..]);
+        Self { now, seed: u64::from_be_bytes(seed) }
+    }
+
     /// An environment for renderings at this moment.
     pub(crate) fn env<'a>(&self, surroundings: &'a dyn Surroundings) -> Env<'a> {
         Env::new(surroundings, self.now.to_jiff(), self.seed)

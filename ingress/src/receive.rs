@@ -11,7 +11,7 @@ use windhover_proto::{
     core::{self, Execution},
     delivery::{Delivery, Key, RawRequest},
     expr::Value,
-    flow::FetchType,
+    flow::{FetchType, Flow},
     id::{DeliveryId, ExecutionId, Fingerprint},
     input::{Input, WebhookReceived},
     problem::{Code, Problem},
@@ -56,9 +56,10 @@ async fn accept(service: &Service, parts: &Parts, body: &mut Body) -> Result<Res
         return Err(Code::MethodNotAllowed.because(detail).into());
     }
     let target = Target::parse(&parts.uri)?;
-    let moment = service.moment();
+    let delivery = DeliveryId::from_bytes(random_bits());
+    let moment = Moment::of(delivery, service.now());
     let found = find(service, &target, moment).await?;
-    let hook = found.hook(service, &target, moment)?;
+    let hook = found.hook()?;
     let sent = read(service, parts, body, &hook).await?;
     if hook.trigger.disabled {
         let detail = format!("Cannot execute webhook: the trigger '{}' is disabled.", hook.trigger.id);
@@ -67,14 +68,16 @@ async fn accept(service: &Service, parts: &Parts, body: &mut Body) -> Result<Res
     if target.end == End::Beyond {
         return Err(Code::WebhookNotFound.because("the address goes on after the key: Webhook not found").into());
     }
-    let received = decide(service, parts, &found, &hook, sent, moment)?;
+    let received = decide(service, parts, &found, &hook, sent, (delivery, moment))?;
     deliver(service, parts, &found, &hook, received).await
 }
 
-/// A flow that was found, in the table it was found in.
+/// A trigger that was found, in its flow, in the table that has the flow.
 struct Found {
     table: Arc<Table>,
     site: Arc<Site>,
+    /// Place of the trigger among those of the flow.
+    trigger: usize,
 }
 
 /// Finds the flow and checks that the key fits one of its triggers. Before it says no it looks whether one was just deployed.
@@ -93,24 +96,28 @@ fn found_now(service: &Service, target: &Target<'_>, moment: Moment) -> Result<F
     let site = table.site(&target.tenant, &target.flow).cloned();
     let site =
         site.ok_or_else(|| Code::FlowNotFound.because(format!("no flow {} is deployed: Flow not found", target.flow)))?;
-    let found = Found { table, site };
-    found.hook(service, target, moment)?;
-    Ok(found)
+    let flow = readable(&site)?;
+    if flow.disabled {
+        return Err(Code::FlowDisabled.because("Cannot execute flow: flow is disabled."));
+    }
+    let trigger = site.trigger_with(flow, &target.key, service.surroundings(), moment);
+    let trigger = trigger.ok_or_else(|| {
+        Code::WebhookNotFound.because("no webhook trigger of the flow has this key: Webhook not found")
+    })?;
+    Ok(Found { table, site, trigger })
+}
+
+fn readable(site: &Site) -> Result<&Flow, Problem> {
+    site.revision.flow.as_ref().map_err(|errors| {
+        Code::FlowInvalid.because(format!("Cannot execute flow: flow is invalid: {errors}; deploy it again"))
+    })
 }
 
 impl Found {
-    /// The trigger that the key fits.
-    fn hook(&self, service: &Service, target: &Target<'_>, moment: Moment) -> Result<Hook<'_>, Problem> {
-        let flow = self.site.revision.flow.as_ref().map_err(|errors| {
-            Code::FlowInvalid.because(format!("Cannot execute flow: flow is invalid: {errors}; deploy it again"))
-        })?;
-        if flow.disabled {
-            return Err(Code::FlowDisabled.because("Cannot execute flow: flow is disabled."));
-        }
-        let hook = self.site.hook(flow, &target.key, service.surroundings(), moment);
-        hook.ok_or_else(|| {
-            Code::WebhookNotFound.because("no webhook trigger of the flow has this key: Webhook not found")
-        })
+    /// The trigger that was found, with its flow.
+    fn hook(&self) -> Result<Hook<'_>, Problem> {
+        let hook = Hook::at(readable(&self.site)?, self.trigger);
+        hook.ok_or_else(|| Code::WebhookNotFound.because("Webhook not found"))
     }
 }
 
@@ -166,7 +173,7 @@ fn decide(
     found: &Found,
     hook: &Hook<'_>,
     sent: Sent,
-    moment: Moment,
+    (delivery, moment): (DeliveryId, Moment),
 ) -> Result<Received, Refusal> {
     let reference = &found.site.revision.reference;
     let execution = execution_id(found, hook, sent.key.as_ref());
@@ -190,7 +197,7 @@ fn decide(
     let labels = labels(hook, &call);
     let variables = trigger::variables(&sent.request, sent.object.as_deref(), Sensitive::Masked);
     let delivery = Delivery {
-        id: DeliveryId::from_bytes(random_bits()),
+        id: delivery,
         trigger: hook.trigger.id.clone(),
         received_at: moment.now,
         key: sent.key,

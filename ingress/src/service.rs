@@ -7,7 +7,7 @@ use tokio::{sync::Mutex, time::Instant};
 use windhover_eventlog::{SharedLog, ask::SharedOwners};
 use windhover_proto::{expr::Surroundings, id::ExecutionId, seal::SealKey, time::Timestamp};
 
-use crate::{batch::Batcher, context::Moment, limits, receive, respond, sites::Sites};
+use crate::{batch::Batcher, limits, receive, respond, sites::Sites};
 
 /// The ingress, running.
 pub(crate) struct Service {
@@ -50,12 +50,6 @@ impl Service {
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
         receive::now()
-    }
-
-    /// A moment for the expressions of one call.
-    pub(crate) fn moment(&self) -> Moment {
-        let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
-        Moment { now: self.now(), seed }
     }
 
     /// Takes deliveries for the shard of an execution.

@@ -140,27 +140,31 @@ impl Site {
         Self { revision, keys }
     }
 
-    /// The first trigger with this key. A key that cannot be rendered hides its trigger, and no other.
-    pub(crate) fn hook<'a>(
-        &'a self,
-        flow: &'a Flow,
+    /// The place of the first trigger with this key. A key that cannot be rendered hides its trigger, and no other.
+    pub(crate) fn trigger_with(
+        &self,
+        flow: &Flow,
         key: &str,
         surroundings: &dyn Surroundings,
         moment: Moment,
-    ) -> Option<Hook<'a>> {
-        let matching = |(place, hook_key): &(usize, HookKey)| {
-            let trigger = flow.triggers.get(*place)?;
-            let matches = match hook_key {
-                HookKey::Fixed(own) => same(own, key),
-                HookKey::Rendered(template) => {
-                    let own =
-                        context::render_key(template, &self.revision.reference, flow, trigger, surroundings, moment);
-                    own.is_some_and(|own| same(trimmed(&own), key))
-                }
-            };
-            matches.then(|| Hook { flow, trigger, webhook: webhook(trigger) })
+    ) -> Option<usize> {
+        let matches = |(place, hook_key): &&(usize, HookKey)| match hook_key {
+            HookKey::Fixed(own) => same(own, key),
+            HookKey::Rendered(template) => flow.triggers.get(*place).is_some_and(|trigger| {
+                let reference = &self.revision.reference;
+                let own = context::render_key(template, reference, flow, trigger, surroundings, moment);
+                own.is_some_and(|own| same(trimmed(&own), key))
+            }),
         };
-        self.keys.iter().find_map(matching)
+        self.keys.iter().find(matches).map(|(place, _)| *place)
+    }
+}
+
+impl<'a> Hook<'a> {
+    /// The trigger at this place of a flow.
+    pub(crate) fn at(flow: &'a Flow, place: usize) -> Option<Self> {
+        let trigger = flow.triggers.get(place)?;
+        Some(Hook { flow, trigger, webhook: webhook(trigger) })
     }
 }
 

@@ -197,7 +197,7 @@ fn at_most<T: PartialOrd + fmt::Display>(value: Option<T>, max: Option<T>) -> Re
 }
 
 /// Checks that a point in time lies strictly between its limits.
-fn ordered<T: PartialOrd + fmt::Display>(
+fn ordered<T: PartialOrd + fmt::Display + Copy>(
     value: Value,
     after: Option<T>,
     before: Option<T>,
