@@ -33,6 +33,15 @@ pub(super) async fn append(inner: &Inner, append: Append) -> Result<Position, Ap
     }
 }
 
+/// A log's stream may come with its first record. Making it takes no longer than an append may.
+async fn ensure_stream(inner: &Inner, log: &LogName) -> Result<(), AppendError> {
+    match tokio::time::timeout(inner.options.append_timeout, inner.ensure_stream(log)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(cause)) => Err(unavailable(log, &super::text_of(&cause))),
+        Err(_) => Err(unavailable(log, "its stream could not be made in time")),
+    }
+}
+
 /// Another append with the same expectation is being replicated; usually the head has moved when we look.
 async fn conflict_in_flight(inner: &Inner, append: Append) -> AppendError {
     match (inner.bounds(&append.log).await, append.expect) {

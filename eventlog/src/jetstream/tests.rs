@@ -208,6 +208,10 @@ async fn what_was_acknowledged_outlives_a_killed_server_and_appends_and_readers_
         let refused = append(&log, "lost?").await.expect_err("no server");
         assert!(matches!(refused, AppendError::Unavailable { .. } | AppendError::Unknown { .. }), "{refused:?}");
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        let unmade = LogName::Kv { namespace: format!("round-{round}") };
+        let refused = append_to(&log, unmade, "nothing", Expect::Anything).await.expect_err("no server");
+        assert!(matches!(refused, AppendError::Unavailable { .. }), "{refused:?}");
+        assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
         server.restart();
         let deadline = Instant::now() + Duration::from_secs(15);
         while let Err(cause) = append(&log, "again").await {
@@ -420,33 +424,33 @@ impl Owner {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_that_asks_for_the_head_after_every_doubt_stores_each_record_once_while_servers_are_killed() {
     const RECORDS: usize = 400;
+    const KILLS: usize = 4;
     let mut cluster = NatsCluster::start(Sync::Always);
     let part = Part { cluster: &cluster, prefix: "windhover".into() };
     let options = Options { append_timeout: Duration::from_secs(1), ..part.options() };
     let log = open(options).await;
     let name = LogName::Executions { partition: 0 };
     let mut owner = Owner { log: log.clone(), name: name.clone(), head: Position::ORIGIN, doubts: 0 };
-    let (done, stop) = std::sync::mpsc::channel::<()>();
-    let killer = std::thread::spawn(move || {
-        let mut kills = 0;
-        while stop.recv_timeout(Duration::from_millis(700)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            let server = &mut cluster.servers[kills % 3];
-            server.kill();
-            server.restart();
-            kills += 1;
+    let kills = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let killer = std::thread::spawn({
+        let kills = kills.clone();
+        move || {
+            for number in 0..KILLS {
+                std::thread::sleep(Duration::from_millis(700));
+                cluster.servers[number % 3].kill();
+                cluster.servers[number % 3].restart();
+                kills.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            cluster
         }
-        (kills, cluster)
     });
     let mut number = 0;
-    let started = Instant::now();
-    while number < RECORDS || started.elapsed() < Duration::from_secs(8) {
+    while number < RECORDS || kills.load(std::sync::atomic::Ordering::Relaxed) < KILLS {
         owner.commit(&format!("{number}")).await;
         number += 1;
     }
-    drop(done);
-    let (kills, _cluster) = killer.join().expect("the killer");
-    assert!(kills >= 3, "{kills} kills");
-    println!("{number} records, {kills} kills, {} doubts", owner.doubts);
+    let _cluster = killer.join().expect("the killer");
+    println!("{number} records, {KILLS} kills, {} doubts", owner.doubts);
     let stored = log.read(name, Position::ORIGIN).take(number);
     let stored: Vec<_> =
         tokio::time::timeout(Duration::from_secs(30), stored.collect::<Vec<_>>()).await.expect("records");
