@@ -17,10 +17,7 @@ pub(super) async fn append(inner: &Inner, append: Append) -> Result<Position, Ap
         return Err(AppendError::TooLarge { log: append.log, size_bytes, limit_bytes });
     }
     let deadline = Instant::now() + inner.options.append_timeout;
-    inner
-        .ensure_stream(&append.log)
-        .await
-        .map_err(|cause| AppendError::Unavailable { log: append.log.clone(), reason: super::text_of(&cause) })?;
+    ensure_stream(inner, &append.log).await?;
     loop {
         let reply = publish(inner, &append, deadline).await?;
         match reply {
