@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{flow, server},
+    commands::{expr, flow, server},
     logging,
 };
 
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Server(server::Arguments),
     /// Work with flow files.
     Flow(flow::Arguments),
+    /// Evaluate an expression, or a file of recorded cases.
+    Expr(expr::ExprArgs),
 }
 
 #[cfg(test)]

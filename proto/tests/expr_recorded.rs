@@ -3,6 +3,13 @@
 //! Every case is the same or stands in `accepted.tsv` with a reason. A difference outside of the list fails, and so does a
 //! listed case that agrees. `cargo test -p windhover-proto --test expr_recorded -- --nocapture` shows the table per group.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "a test reads its data, takes the time and fails loudly"
+)]
+
 mod expr_compare;
 
 use std::collections::{BTreeMap, BTreeSet};

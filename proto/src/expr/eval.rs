@@ -308,7 +308,7 @@ impl<'m, 'e> Machine<'m, 'e> {
             Input::Present(value) => value,
             Input::Missing => Value::Null,
         };
-        (call.filter.run)(self, value, &arguments)
+        (call.filter.run)(self, &value, &arguments)
     }
 
     fn arguments(&mut self, params: Option<&'static [&'static str]>, args: &'m Args) -> Result<Arguments, RenderError> {

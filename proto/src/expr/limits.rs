@@ -10,19 +10,19 @@ pub const FUEL_MAX: u64 = 8_000_000;
 pub const RANGE_MEMBERS_MAX: i64 = 1_000_000;
 
 /// Most members of a list or map that an expression builds.
-pub const MEMBERS_MAX: usize = 1_000_000;
+pub(super) const MEMBERS_MAX: usize = 1_000_000;
 
 /// How deep `render()` may call itself: a chain of 15 answers, 16 fails (Kestra's `max-render-depth`).
-pub const RENDER_DEPTH_MAX: usize = 16;
+pub(super) const RENDER_DEPTH_MAX: usize = 16;
 
 /// How deep macros and blocks may call each other, which bounds the stack.
-pub const CALL_DEPTH_MAX: usize = 32;
+pub(super) const CALL_DEPTH_MAX: usize = 32;
 
 /// Longest template, in bytes.
 pub const TEMPLATE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Largest compiled regular expression, in bytes of memory.
-pub const REGEX_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const REGEX_BYTES_MAX: usize = 1024 * 1024;
 
 /// Bytes of text that cost one step: copying is cheap, but not free.
-pub const BYTES_PER_STEP: usize = 64;
+pub(super) const BYTES_PER_STEP: usize = 64;

@@ -241,7 +241,7 @@ impl Parser<'_> {
     fn primary(&mut self) -> Result<Expr, SyntaxError> {
         let start = self.span();
         let kind = match self.current().clone() {
-            Token::Name(name) if *self.peek() == Token::Punctuation('(') => return self.call(name),
+            Token::Name(name) if *self.peek() == Token::Punctuation('(') => return self.call(&name),
             Token::Name(name) => {
                 self.advance();
                 named_literal(&name).map_or(Kind::Variable(name), Kind::Literal)
@@ -315,38 +315,38 @@ impl Parser<'_> {
         }
     }
 
-    fn call(&mut self, name: Text) -> Result<Expr, SyntaxError> {
+    fn call(&mut self, name: &Text) -> Result<Expr, SyntaxError> {
         let start = self.span();
-        let known = functions::find(&name);
-        let index = self.macro_names.iter().position(|known| *known == name);
-        let unknown = self.unknown_function(&name);
+        let known = functions::find(name);
+        let index = self.macro_names.iter().position(|known| known == name);
         self.advance();
         let mut args = self.arguments()?;
         let kind = match (known, index) {
-            (Some(function), _) => match functions::refusal(&name) {
+            (Some(function), _) => match functions::refusal(name) {
                 Some(reason) => return Err(SyntaxError::at(self.source, start.start as usize, reason)),
                 None => Kind::Call { function, args },
             },
             (None, Some(index)) => Kind::MacroCall { index, args },
-            (None, None) if &*name == "block" && args.positional.len() == 1 => {
+            (None, None) if &**name == "block" && args.positional.len() == 1 => {
                 Kind::BlockCall { name: Box::new(args.positional.remove(0)) }
             }
-            (None, None) if &*name == "parent" => {
+            (None, None) if &**name == "parent" => {
                 return Err(SyntaxError::at(
                     self.source,
                     start.start as usize,
                     "Can not use parent function if template does not extend another template.",
                 ));
             }
-            (None, None) => return Err(unknown),
+            (None, None) => return Err(self.unknown_function(name, start)),
         };
         let expr = self.build(kind, start)?;
         self.postfix(expr, start)
     }
 
-    fn unknown_function(&self, name: &str) -> SyntaxError {
+    fn unknown_function(&self, name: &str, start: Span) -> SyntaxError {
         let known = functions::names().chain(self.macro_names.iter().map(|name| &**name));
-        self.error(format!("Function or Macro [{name}] does not exist.{}", hint(name, known)))
+        let message = format!("Function or Macro [{name}] does not exist.{}", hint(name, known));
+        SyntaxError::at(self.source, start.start as usize, message)
     }
 
     /// `(a, b, c=d)`.

@@ -4,7 +4,7 @@ use regex::Regex;
 use windhover_proto::expr::Value;
 
 /// What differs, if something does.
-pub fn difference(case: &Value, answer: &Value) -> Option<String> {
+pub(crate) fn difference(case: &Value, answer: &Value) -> Option<String> {
     let expects_error = case.get("error").is_some();
     let has_error = answer.get("error").is_some();
     match (expects_error, has_error) {

@@ -62,9 +62,9 @@ fn placed(read: Read) -> Option<Given> {
 /// Numbers of up to 11 digits are seconds, up to 14 milliseconds, up to 17 microseconds, above nanoseconds.
 fn since_epoch(number: i64) -> Result<Given, RenderError> {
     let at = match number.unsigned_abs() {
-        0..100_000_000_000 => Timestamp::from_second(number),
-        ..100_000_000_000_000 => Timestamp::from_millisecond(number),
-        ..100_000_000_000_000_000 => Timestamp::from_microsecond(number),
+        0..=99_999_999_999 => Timestamp::from_second(number),
+        100_000_000_000..=99_999_999_999_999 => Timestamp::from_millisecond(number),
+        100_000_000_000_000..=99_999_999_999_999_999 => Timestamp::from_microsecond(number),
         _ => Timestamp::from_nanosecond(i128::from(number)),
     };
     at.map(Given::Moment).map_err(|_| unreadable(&number.to_string()))

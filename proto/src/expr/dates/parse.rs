@@ -170,11 +170,11 @@ fn read_number<'t>(text: &'t str, letter: char, count: usize, following: &[Piece
 }
 
 fn read_offset<'t>(text: &'t str, letter: char, fields: &mut Fields) -> Option<&'t str> {
-    if letter == 'X' || letter == 'Z' {
-        if let Some(rest) = text.strip_prefix('Z') {
-            fields.offset = Some(Offset::UTC);
-            return Some(rest);
-        }
+    if (letter == 'X' || letter == 'Z')
+        && let Some(rest) = text.strip_prefix('Z')
+    {
+        fields.offset = Some(Offset::UTC);
+        return Some(rest);
     }
     let text = if letter == 'O' { text.strip_prefix("GMT")? } else { text };
     let length = text.find(|c: char| !(c.is_ascii_digit() || "+-:".contains(c))).unwrap_or(text.len());
@@ -197,7 +197,7 @@ fn resolve(fields: Fields) -> Option<Read> {
             let (month, day) = (small(Some(fields.month?))?, small(Some(fields.day?))?);
             // A day behind the end of a month is taken for the last day, up to 31.
             let first = Date::new(year, month, 1).ok()?;
-            if day > 31 || day < 1 {
+            if !(1..=31).contains(&day) {
                 return None;
             }
             Date::new(year, month, day.min(first.days_in_month())).ok()?

@@ -56,7 +56,7 @@ const FIELDS: [(char, usize); 36] = [
     ('Z', 5),
 ];
 
-fn illegal(message: String) -> RenderError {
+fn illegal(message: impl std::fmt::Display) -> RenderError {
     RenderError::kind(format!("java.lang.IllegalArgumentException: {message}"))
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn parse(pattern: &str) -> Result<Vec<Piece>, RenderError> {
                 open += 1;
                 pieces.push(Piece::OptionalStart);
             }
-            ']' if open == 0 => return Err(illegal("Pattern invalid as it contains ] without previous [".into())),
+            ']' if open == 0 => return Err(illegal("Pattern invalid as it contains ] without previous [")),
             ']' => {
                 open -= 1;
                 pieces.push(Piece::OptionalEnd);
@@ -118,7 +118,7 @@ fn pad(chars: &mut Chars<'_>) -> Result<Piece, RenderError> {
     let width = repeated('p', chars);
     match chars.peek() {
         Some(next) if next.is_ascii_alphabetic() => Ok(Piece::Pad(width)),
-        _ => Err(illegal("Pad letter 'p' must be followed by valid pad pattern".into())),
+        _ => Err(illegal("Pad letter 'p' must be followed by valid pad pattern")),
     }
 }
 

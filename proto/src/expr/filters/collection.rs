@@ -15,8 +15,8 @@ use super::super::value::Value;
 
 type Outcome = Result<Value, RenderError>;
 
-pub(super) fn default(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    Ok(if is_empty(&input) { args.get("default").clone() } else { input })
+pub(super) fn default(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    Ok(if is_empty(input) { args.get("default").clone() } else { input.clone() })
 }
 
 /// The members of a list, set or array; a map is none of these.
@@ -27,7 +27,7 @@ fn members(input: &Value) -> Option<Vec<Value>> {
     }
 }
 
-pub(super) fn chunk(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn chunk(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
@@ -35,7 +35,7 @@ pub(super) fn chunk(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> 
         return Err(RenderError::engine("'chunk' filter expects an argument 'size'."));
     };
     let Some(list) = input.as_list() else {
-        let message = format!("'chunk' filter can only be applied to List. Actual type was: {}", class_name(&input));
+        let message = format!("'chunk' filter can only be applied to List. Actual type was: {}", class_name(input));
         return Err(RenderError::engine(message));
     };
     if !is_number(size) {
@@ -47,12 +47,12 @@ pub(super) fn chunk(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> 
     Ok(Value::from(list.chunks(size).map(|part| Value::from(part.to_vec())).collect::<Vec<_>>()))
 }
 
-pub(super) fn distinct(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
+pub(super) fn distinct(machine: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
     let Some(list) = input.as_list() else {
         return match input {
             Value::Null => Ok(Value::from("null")),
             other => {
-                let message = format!("Input must be a list, but received : {}", class_name(&other));
+                let message = format!("Input must be a list, but received : {}", class_name(other));
                 Err(RenderError::engine(message))
             }
         };
@@ -93,17 +93,17 @@ fn end(input: &Value, of_list: fn(&[Value]) -> Option<&Value>, of_text: fn(&str)
     }
 }
 
-pub(super) fn first(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    end(&input, <[Value]>::first, |text| text.chars().next())
+pub(super) fn first(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    end(input, <[Value]>::first, |text| text.chars().next())
 }
 
-pub(super) fn last(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    end(&input, <[Value]>::last, |text| text.chars().next_back())
+pub(super) fn last(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    end(input, <[Value]>::last, |text| text.chars().next_back())
 }
 
 /// Takes one level of lists away.
-pub(super) fn flatten(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    let list = match &input {
+pub(super) fn flatten(machine: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    let list = match input {
         Value::Null => return Ok(Value::Null),
         Value::List(list) => list,
         _ => return Err(RenderError::engine("The 'flatten' filter can only be applied to lists.")),
@@ -119,11 +119,11 @@ pub(super) fn flatten(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments
     Ok(Value::from(flat))
 }
 
-pub(super) fn join(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn join(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
-    let Some(list) = members(&input) else {
+    let Some(list) = members(input) else {
         return Err(RenderError::engine(
             "The 'join' filter expects that the input is either a collection or an array.",
         ));
@@ -139,16 +139,16 @@ pub(super) fn join(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments
     Ok(Value::from(out))
 }
 
-pub(super) fn keys(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
+pub(super) fn keys(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
     let places = |count: usize| Value::from((0..count as i64).map(Value::integer).collect::<Vec<_>>());
-    match &input {
+    match input {
         Value::Null => Ok(Value::Null),
         Value::Map(map) => Ok(Host::Set(map.keys().map(|key| Value::Text(key.clone())).collect()).into()),
         Value::List(list) => Ok(places(list.len())),
         Value::Host(host) => match &**host {
             Host::Array(members) => Ok(places(members.len())),
             Host::IntArray(members) => Ok(places(members.len())),
-            _ => Err(no_keys(&input)),
+            _ => Err(no_keys(input)),
         },
         other => Err(no_keys(other)),
     }
@@ -159,8 +159,8 @@ fn no_keys(value: &Value) -> RenderError {
     RenderError::engine(format!("'keys' filter can only be applied to List, Map, Array. Actual type was: {kind}"))
 }
 
-pub(super) fn values(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    match &input {
+pub(super) fn values(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    match input {
         Value::Null => Ok(Value::Null),
         Value::Map(map) => Ok(Value::from(map.values().cloned().collect::<Vec<_>>())),
         other => Err(RenderError::engine(format!(
@@ -171,8 +171,8 @@ pub(super) fn values(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Ou
 }
 
 /// How many members or 16-bit units there are; 0 for what has no length.
-pub(super) fn length(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    let length = match &input {
+pub(super) fn length(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    let length = match input {
         Value::Text(text) => utf16::length(text),
         Value::Map(map) => map.len(),
         other => members(other).map_or(0, |list| list.len()),
@@ -180,11 +180,11 @@ pub(super) fn length(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Ou
     Ok(Value::integer(length as i64))
 }
 
-pub(super) fn merge(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn merge(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     let items = args.get("items");
-    let merged = match (&input, items) {
+    let merged = match (input, items) {
         (Value::Null, items) => return Ok(items.clone()),
-        (_, Value::Null) => return Ok(input),
+        (_, Value::Null) => return Ok(input.clone()),
         (Value::Map(map), items) => merged_map(map, items)?,
         (Value::List(list), items) => merged_list(list, items)?,
         (Value::Host(host), _) if matches!(&**host, Host::Array(_) | Host::IntArray(_)) => {
@@ -227,7 +227,7 @@ fn merged_list(list: &[Value], items: &Value) -> Outcome {
 }
 
 /// A part of a text, list or array; places count from 0, the end is exclusive.
-pub(super) fn slice(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn slice(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
@@ -236,14 +236,14 @@ pub(super) fn slice(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> 
         return Err(RenderError::kind("java.lang.IllegalArgumentException: fromIndex must be greater than 0"));
     }
     let to = bound(args, "toIndex")?;
-    let list = match &input {
+    let list = match input {
         Value::Text(text) => {
             let (from, to) = checked_bounds(from, to, utf16::length(text))?;
             return Ok(Value::from(utf16::slice(text, from, to)));
         }
         Value::List(list) => list.to_vec(),
         Value::Host(host) if matches!(&**host, Host::Array(_) | Host::IntArray(_)) => {
-            iterated(&input).unwrap_or_default()
+            iterated(input).unwrap_or_default()
         }
         other => {
             let kind = class_name(other);

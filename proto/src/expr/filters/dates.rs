@@ -38,16 +38,16 @@ fn moment(input: &Value, args: &Arguments) -> Result<Moment, RenderError> {
     Ok(Moment { at, zone })
 }
 
-pub(super) fn date(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn date(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
     let names = names(args)?;
-    let moment = moment(&input, args)?;
+    let moment = moment(input, args)?;
     Ok(Value::from(named::format(&moment, format(args)?, names)?))
 }
 
-pub(super) fn date_add(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn date_add(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
@@ -56,7 +56,7 @@ pub(super) fn date_add(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) 
         return Err(RenderError::kind("java.lang.NullPointerException: Name is null"));
     };
     let names = names(args)?;
-    let mut moment = moment(&input, args)?;
+    let mut moment = moment(input, args)?;
     moment.at = added(&moment.at, amount, unit)?;
     Ok(Value::from(named::format(&moment, format(args)?, names)?))
 }
@@ -115,20 +115,20 @@ fn since_epoch(input: &Value, args: &Arguments, count: fn(&ZonedDateTime) -> i12
     i64::try_from(count).map(Value::Long).map_err(|_| RenderError::kind("java.lang.ArithmeticException: long overflow"))
 }
 
-pub(super) fn timestamp(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    since_epoch(&input, args, |at| at.timestamp().as_nanosecond().div_euclid(1_000_000_000))
+pub(super) fn timestamp(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    since_epoch(input, args, |at| at.timestamp().as_nanosecond().div_euclid(1_000_000_000))
 }
 
-pub(super) fn timestamp_milli(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    since_epoch(&input, args, |at| at.timestamp().as_nanosecond().div_euclid(1_000_000))
+pub(super) fn timestamp_milli(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    since_epoch(input, args, |at| at.timestamp().as_nanosecond().div_euclid(1_000_000))
 }
 
-pub(super) fn timestamp_micro(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    since_epoch(&input, args, |at| at.timestamp().as_nanosecond().div_euclid(1_000))
+pub(super) fn timestamp_micro(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    since_epoch(input, args, |at| at.timestamp().as_nanosecond().div_euclid(1_000))
 }
 
-pub(super) fn timestamp_nano(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    since_epoch(&input, args, |at| at.timestamp().as_nanosecond())
+pub(super) fn timestamp_nano(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    since_epoch(input, args, |at| at.timestamp().as_nanosecond())
 }
 
 /// `now()`, which formats the turn's time.

@@ -22,8 +22,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-pub(super) fn base64encode(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    Ok(match &input {
+pub(super) fn base64encode(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    Ok(match input {
         Value::Null => Value::Null,
         Value::Host(host) if matches!(&**host, Host::Bytes(_)) => match &**host {
             Host::Bytes(bytes) => Value::from(STANDARD.encode(bytes)),
@@ -33,8 +33,8 @@ pub(super) fn base64encode(_: &mut Machine<'_, '_>, input: Value, _: &Arguments)
     })
 }
 
-pub(super) fn base64decode(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    match &input {
+pub(super) fn base64decode(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    match input {
         Value::Null => Ok(Value::Null),
         Value::Text(text) => match LENIENT.decode(&**text) {
             Ok(bytes) => Ok(Value::from(String::from_utf8_lossy(&bytes).into_owned())),
@@ -59,31 +59,31 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(super) fn md5(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    hashed(&input, |bytes| md5::Md5::digest(bytes).to_vec())
+pub(super) fn md5(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    hashed(input, |bytes| md5::Md5::digest(bytes).to_vec())
 }
 
-pub(super) fn sha1(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    hashed(&input, |bytes| sha1::Sha1::digest(bytes).to_vec())
+pub(super) fn sha1(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    hashed(input, |bytes| sha1::Sha1::digest(bytes).to_vec())
 }
 
-pub(super) fn sha256(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    hashed(&input, |bytes| sha2::Sha256::digest(bytes).to_vec())
+pub(super) fn sha256(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    hashed(input, |bytes| sha2::Sha256::digest(bytes).to_vec())
 }
 
-pub(super) fn sha512(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    hashed(&input, |bytes| sha2::Sha512::digest(bytes).to_vec())
+pub(super) fn sha512(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    hashed(input, |bytes| sha2::Sha512::digest(bytes).to_vec())
 }
 
-pub(super) fn to_json(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
+pub(super) fn to_json(machine: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
     let json = input.to_json();
     machine.env.spend_bytes(json.len())?;
     Ok(Value::from(json))
 }
 
 /// As HTML forms do: a blank becomes `+`, everything but letters, digits and `.-*_` becomes `%XX`.
-pub(super) fn urlencode(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    let Some(text) = only_text(&input)? else { return Ok(Value::Null) };
+pub(super) fn urlencode(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    let Some(text) = only_text(input)? else { return Ok(Value::Null) };
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -96,8 +96,8 @@ pub(super) fn urlencode(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) ->
     Ok(Value::from(out))
 }
 
-pub(super) fn urldecode(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    let Some(text) = only_text(&input)? else { return Ok(Value::Null) };
+pub(super) fn urldecode(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    let Some(text) = only_text(input)? else { return Ok(Value::Null) };
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -124,20 +124,20 @@ fn hex_byte(digits: Option<&[u8]>) -> Result<u8, RenderError> {
 }
 
 /// The YAML text; null is `null`.
-pub(super) fn yaml(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    let text = if input.is_null() { "null".to_owned() } else { super::super::yaml::write(&input) };
+pub(super) fn yaml(machine: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    let text = if input.is_null() { "null".to_owned() } else { super::super::yaml::write(input) };
     machine.env.spend_bytes(text.len())?;
     Ok(Value::from(text))
 }
 
-pub(super) fn to_ion(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    let text = super::super::ion::write(&input);
+pub(super) fn to_ion(machine: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    let text = super::super::ion::write(input);
     machine.env.spend_bytes(text.len())?;
     Ok(Value::from(text))
 }
 
 /// The outputs of a jq program, always as a list.
-pub(super) fn jq(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn jq(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
@@ -147,5 +147,5 @@ pub(super) fn jq(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) 
     let Some(program) = args.text("expression")? else {
         return Err(RenderError::kind("java.lang.NullPointerException: `expression` is null"));
     };
-    super::super::jq::run(machine, program, &input).map(Value::from)
+    super::super::jq::run(machine, program, input).map(Value::from)
 }

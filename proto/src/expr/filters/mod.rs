@@ -22,7 +22,7 @@ pub(crate) enum Input {
 }
 
 /// What a filter does with its input.
-pub(crate) type Run = fn(&mut Machine<'_, '_>, Value, &Arguments) -> Result<Value, RenderError>;
+pub(crate) type Run = fn(&mut Machine<'_, '_>, &Value, &Arguments) -> Result<Value, RenderError>;
 
 /// A filter with its arguments in positional order; `None` means that arguments are not looked at by name.
 #[derive(Debug)]

@@ -15,12 +15,12 @@ use super::super::value::Value;
 
 type Outcome = Result<Value, RenderError>;
 
-pub(super) fn format(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn format(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
     let args: Vec<Value> = args.all().cloned().collect();
-    let text = match &input {
+    let text = match input {
         Value::Text(text) => printf::format(text, &args)?,
         other => printf::format(&other.host_text(), &args)?,
     };
@@ -28,18 +28,18 @@ pub(super) fn format(machine: &mut Machine<'_, '_>, input: Value, args: &Argumen
     Ok(Value::from(text))
 }
 
-pub(super) fn number_format(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn number_format(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
-    if !is_number(&input) {
+    if !is_number(input) {
         return Err(RenderError::engine("The input for the 'NumberFormat' filter has to be a number."));
     }
     let pattern = decimal_format::parse(args.text("format")?.unwrap_or(decimal_format::DEFAULT))?;
     // A float is multiplied as a float, for `%` and `‰`.
-    let (input, pattern) = match (&input, pattern.float_factor()) {
+    let (input, pattern) = match (input, pattern.float_factor()) {
         (Value::Double(number), Some(factor)) => (Value::Double(number * factor), pattern.without_factor()),
-        _ => (input, pattern),
+        _ => (input.clone(), pattern),
     };
     Ok(match Digits::of(&input) {
         Some(digits) => Value::from(pattern.format(&digits)),
@@ -53,8 +53,8 @@ fn no_number(text: &str) -> RenderError {
 }
 
 /// Reads a text as the kind that is asked for; without one, as the smallest that holds it.
-pub(super) fn number(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    let text = match &input {
+pub(super) fn number(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    let text = match input {
         Value::Null => return Ok(Value::Null),
         Value::Text(text) => text.to_string(),
         other => {

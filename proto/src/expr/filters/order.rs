@@ -18,20 +18,20 @@ use super::super::value::Value;
 type Outcome = Result<Value, RenderError>;
 
 /// A new list in ascending order.
-pub(super) fn sort(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    match &input {
+pub(super) fn sort(machine: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    match input {
         Value::Null => Ok(Value::Null),
         Value::List(list) => sorted(machine, list, |order| order),
         Value::Host(host) if matches!(&**host, Host::Array(_)) => {
-            sorted(machine, &iterated(&input).unwrap_or_default(), |order| order)
+            sorted(machine, &iterated(input).unwrap_or_default(), |order| order)
         }
         _ => Err(RenderError::engine("Unsupported input type for sort filter")),
     }
 }
 
 /// A new list in descending order.
-pub(super) fn rsort(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    match &input {
+pub(super) fn rsort(machine: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    match input {
         Value::Null => Ok(Value::Null),
         Value::List(list) => sorted(machine, list, Ordering::reverse),
         other => Err(cast(other, "java.util.List")),
@@ -39,8 +39,8 @@ pub(super) fn rsort(machine: &mut Machine<'_, '_>, input: Value, _: &Arguments) 
 }
 
 /// A new list from back to front.
-pub(super) fn reverse(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    match &input {
+pub(super) fn reverse(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    match input {
         Value::Null => Ok(Value::Null),
         Value::List(list) => Ok(Value::from(list.iter().rev().cloned().collect::<Vec<_>>())),
         other => Err(cast(other, "java.util.List")),
@@ -101,8 +101,8 @@ fn compare_hosts(left: &Host, right: &Host) -> Option<Ordering> {
     }
 }
 
-pub(super) fn abs(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    Ok(match &input {
+pub(super) fn abs(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    Ok(match input {
         Value::Null => return Err(RenderError::engine("Can not pass null value to \"abs\" filter.")),
         Value::Int(number) => number.checked_abs().map_or(Value::Long(-i64::from(*number)), Value::Int),
         Value::Long(number) => number.checked_abs().map_or_else(|| big_abs(&(*number).into()), Value::Long),

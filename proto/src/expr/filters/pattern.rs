@@ -19,7 +19,7 @@ fn required(args: &Arguments, name: &str) -> Result<String, RenderError> {
     }
 }
 
-pub(super) fn matches(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn matches(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Bool(false));
     }
@@ -27,7 +27,7 @@ pub(super) fn matches(machine: &mut Machine<'_, '_>, input: Value, args: &Argume
     Ok(Value::Bool(pattern.is_match(machine, &input.host_text())?))
 }
 
-pub(super) fn extract(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn extract(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
@@ -51,7 +51,7 @@ pub(super) fn extract(machine: &mut Machine<'_, '_>, input: Value, args: &Argume
     Ok(found.get(group).map_or(Value::Null, |found| Value::from(found.as_str())))
 }
 
-pub(super) fn replace(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn replace(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
@@ -62,14 +62,14 @@ pub(super) fn replace(machine: &mut Machine<'_, '_>, input: Value, args: &Argume
 }
 
 /// Splits at a pattern. Empty parts at the end are dropped, unless a negative limit asks for them.
-pub(super) fn split(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn split(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
     let Some(delimiter) = args.text("delimiter")? else {
         return Err(RenderError::engine("missing delimiter parameter in split filter"));
     };
-    let Some(text) = only_text(&input)? else { return Ok(Value::Null) };
+    let Some(text) = only_text(input)? else { return Ok(Value::Null) };
     let limit = match args.get("limit") {
         Value::Null => 0,
         number if is_number(number) => truncated(number).unwrap_or(0),

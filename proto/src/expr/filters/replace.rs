@@ -37,7 +37,7 @@ fn each_member(member: &Value, change: Change<'_>) -> Outcome {
 }
 
 /// `replace({"a": "b"})`: pair by pair, in the order of writing.
-pub(super) fn replace(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn replace(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
@@ -56,7 +56,7 @@ pub(super) fn replace(machine: &mut Machine<'_, '_>, input: Value, args: &Argume
         to => Ok((from.to_string(), to.host_text())),
     });
     let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
-    each_text(&input, &mut |text| replaced(machine, text, &pairs, regexp))
+    each_text(input, &mut |text| replaced(machine, text, &pairs, regexp))
 }
 
 fn replaced(
@@ -79,7 +79,7 @@ fn replaced(
 }
 
 /// `escapeChar("single" | "double" | "shell")`
-pub(super) fn escape_char(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
+pub(super) fn escape_char(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     if input.is_null() {
         return Ok(Value::Null);
     }
@@ -96,5 +96,5 @@ pub(super) fn escape_char(_: &mut Machine<'_, '_>, input: Value, args: &Argument
             ));
         }
     };
-    each_text(&input, &mut |text| Ok(text.replace(from, to)))
+    each_text(input, &mut |text| Ok(text.replace(from, to)))
 }

@@ -43,8 +43,8 @@ fn text_like(input: &Value) -> Outcome {
     })
 }
 
-pub(super) fn abbreviate(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    let Some(text) = only_text(&input)? else { return Ok(Value::Null) };
+pub(super) fn abbreviate(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    let Some(text) = only_text(input)? else { return Ok(Value::Null) };
     let length = match args.get("length") {
         Value::Long(length) => *length,
         Value::Null => return Err(RenderError::kind("java.lang.NullPointerException: `length` is required")),
@@ -55,7 +55,7 @@ pub(super) fn abbreviate(_: &mut Machine<'_, '_>, input: Value, args: &Arguments
     };
     let have = utf16::length(text);
     if have < length {
-        return Ok(input);
+        return Ok(input.clone());
     }
     let shortened = match length {
         0..=3 => utf16::slice(text, 0, length),
@@ -64,8 +64,8 @@ pub(super) fn abbreviate(_: &mut Machine<'_, '_>, input: Value, args: &Arguments
     Ok(Value::from(shortened))
 }
 
-pub(super) fn capitalize(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    map_text(&input, |text| {
+pub(super) fn capitalize(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    map_text(input, |text| {
         let start = text.len() - text.trim_start_matches(char::is_whitespace).len();
         let mut chars = text[start..].chars();
         let first = chars.next().map(title_case);
@@ -73,8 +73,8 @@ pub(super) fn capitalize(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -
     })
 }
 
-pub(super) fn title(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    map_text(&input, |text| {
+pub(super) fn title(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    map_text(input, |text| {
         let mut at_start = true;
         let titled = text.chars().map(|char| {
             let changed = if at_start { title_case(char) } else { char };
@@ -102,32 +102,32 @@ fn title_case(char: char) -> char {
     }
 }
 
-pub(super) fn lower(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    map_any(&input, str::to_lowercase)
+pub(super) fn lower(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    map_any(input, str::to_lowercase)
 }
 
-pub(super) fn upper(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    map_any(&input, str::to_uppercase)
+pub(super) fn upper(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    map_any(input, str::to_uppercase)
 }
 
 /// Takes away blanks and control characters at both ends, and nothing beyond ASCII.
-pub(super) fn trim(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    map_text(&input, |text| text.trim_matches(|char| char <= ' ').to_owned())
+pub(super) fn trim(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    map_text(input, |text| text.trim_matches(|char| char <= ' ').to_owned())
 }
 
-pub(super) fn string(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    text_like(&input)
+pub(super) fn string(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    text_like(input)
 }
 
-pub(super) fn class_name(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
+pub(super) fn class_name(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
     Ok(match input {
         Value::Null => Value::Null,
-        other => Value::from(kinds::class_name(&other)),
+        other => Value::from(kinds::class_name(other)),
     })
 }
 
-pub(super) fn nl2br(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    match &input {
+pub(super) fn nl2br(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    match input {
         Value::Null => Ok(Value::Null),
         Value::Text(text) => Ok(Value::from(text.replace("\r\n", "<br />").replace('\n', "<br />"))),
         _ => Err(RenderError::kind("java.lang.IllegalArgumentException: nl2br filters only supports String input.")),
@@ -145,12 +145,12 @@ fn affix(input: &Value, args: &Arguments) -> Result<Option<(String, String)>, Re
     }
 }
 
-pub(super) fn starts_with(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    Ok(Value::Bool(affix(&input, args)?.is_some_and(|(text, start)| text.starts_with(&start))))
+pub(super) fn starts_with(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    Ok(Value::Bool(affix(input, args)?.is_some_and(|(text, start)| text.starts_with(&start))))
 }
 
-pub(super) fn ends_with(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    Ok(Value::Bool(affix(&input, args)?.is_some_and(|(text, end)| text.ends_with(&end))))
+pub(super) fn ends_with(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    Ok(Value::Bool(affix(input, args)?.is_some_and(|(text, end)| text.ends_with(&end))))
 }
 
 /// The text and the separator of the substring filters; null input needs no separator.
@@ -164,16 +164,16 @@ fn separated(input: &Value, args: &Arguments, filter: &str) -> Result<Option<(St
     Ok(Some((input.host_text(), args.text("separator")?.map(str::to_owned))))
 }
 
-pub(super) fn substring_before(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    Ok(match separated(&input, args, "substringBefore")? {
+pub(super) fn substring_before(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    Ok(match separated(input, args, "substringBefore")? {
         None => Value::Null,
         Some((text, None)) => Value::from(text),
         Some((text, Some(separator))) => Value::from(text.find(&separator).map_or(&*text, |at| &text[..at])),
     })
 }
 
-pub(super) fn substring_before_last(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    Ok(match separated(&input, args, "substringBeforeLast")? {
+pub(super) fn substring_before_last(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    Ok(match separated(input, args, "substringBeforeLast")? {
         None => Value::Null,
         Some((text, Some(separator))) if !separator.is_empty() => {
             Value::from(text.rfind(&separator).map_or(&*text, |at| &text[..at]))
@@ -182,8 +182,8 @@ pub(super) fn substring_before_last(_: &mut Machine<'_, '_>, input: Value, args:
     })
 }
 
-pub(super) fn substring_after(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    Ok(match separated(&input, args, "substringAfter")? {
+pub(super) fn substring_after(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    Ok(match separated(input, args, "substringAfter")? {
         None => Value::Null,
         Some((_, None)) => Value::from(""),
         Some((text, Some(separator))) => {
@@ -192,8 +192,8 @@ pub(super) fn substring_after(_: &mut Machine<'_, '_>, input: Value, args: &Argu
     })
 }
 
-pub(super) fn substring_after_last(_: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    Ok(match separated(&input, args, "substringAfterLast")? {
+pub(super) fn substring_after_last(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    Ok(match separated(input, args, "substringAfterLast")? {
         None => Value::Null,
         Some((text, Some(separator))) if !separator.is_empty() => {
             Value::from(text.rfind(&separator).map_or("", |at| &text[at + separator.len()..]))
@@ -226,13 +226,13 @@ fn indented(input: &Value, args: &Arguments, filter: &str) -> Result<Option<(Str
     Ok(Some((input.host_text(), prefix.repeat(usize::try_from(amount).unwrap_or(0)))))
 }
 
-pub(super) fn indent(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    let Some((text, before)) = indented(&input, args, "indent")? else { return Ok(Value::Null) };
+pub(super) fn indent(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    let Some((text, before)) = indented(input, args, "indent")? else { return Ok(Value::Null) };
     prefixed_lines(machine, &text, &before, "")
 }
 
-pub(super) fn nindent(machine: &mut Machine<'_, '_>, input: Value, args: &Arguments) -> Outcome {
-    let Some((text, before)) = indented(&input, args, "nindent")? else { return Ok(Value::Null) };
+pub(super) fn nindent(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
+    let Some((text, before)) = indented(input, args, "nindent")? else { return Ok(Value::Null) };
     prefixed_lines(machine, &text, &before, &format!("\n{before}"))
 }
 
@@ -243,8 +243,8 @@ fn prefixed_lines(machine: &mut Machine<'_, '_>, text: &str, before: &str, start
 }
 
 /// Letters and digits of ASCII in lower case, words joined by dashes; accents are dropped.
-pub(super) fn slugify(_: &mut Machine<'_, '_>, input: Value, _: &Arguments) -> Outcome {
-    map_any(&input, |text| {
+pub(super) fn slugify(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> Outcome {
+    map_any(input, |text| {
         let mut slug = String::new();
         let mut gap = false;
         for char in text.nfd().filter(|char| !is_combining_mark(*char)) {

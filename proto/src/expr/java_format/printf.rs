@@ -158,7 +158,7 @@ fn decimal(value: &Value, spec: &Spec) -> Result<String, RenderError> {
     let number = whole(value, spec)?;
     let digits = number.magnitude().to_string();
     let digits = if spec.has(',') { grouped(&digits, 3) } else { digits };
-    Ok(signed(number.sign() == Sign::Minus, digits, spec))
+    Ok(signed(number.sign() == Sign::Minus, &digits, spec))
 }
 
 /// Two's complement for negative numbers of known width.
@@ -178,7 +178,7 @@ fn radix(value: &Value, spec: &Spec) -> Result<String, RenderError> {
 }
 
 /// The sign, zeros up to the width where they are asked for, and the digits.
-fn signed(negative: bool, digits: String, spec: &Spec) -> String {
+fn signed(negative: bool, digits: &str, spec: &Spec) -> String {
     let (before, after) = match negative {
         true if spec.has('(') => ("(", ")"),
         true => ("-", ""),
@@ -206,7 +206,7 @@ fn float(value: &Value, spec: &Spec) -> Result<String, RenderError> {
         _ => general(&digits, precision.max(1), spec),
     };
     let text = if spec.conversion.is_ascii_uppercase() { text.to_uppercase() } else { text };
-    Ok(signed(negative, text, spec))
+    Ok(signed(negative, &text, spec))
 }
 
 fn fixed(digits: &Digits, precision: usize, spec: &Spec) -> String {

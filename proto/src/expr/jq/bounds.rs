@@ -113,10 +113,10 @@ fn pay_product(left: &Val, right: &Val) {
 
 /// An index that makes a list longer must not make it too long.
 fn pay_index(index: &Val) {
-    if let Val::Num(Num::Int(place)) = index {
-        if place.unsigned_abs() > MEMBERS_MAX {
-            stop(format!("an index of the jq program is beyond {MEMBERS_MAX}"));
-        }
+    if let Val::Num(Num::Int(place)) = index
+        && place.unsigned_abs() > MEMBERS_MAX
+    {
+        stop(format!("an index of the jq program is beyond {MEMBERS_MAX}"));
     }
     pay(1);
 }
