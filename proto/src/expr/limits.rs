@@ -4,7 +4,7 @@
 pub const OUTPUT_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// Steps of one rendering. A step takes about a tenth of a microsecond, so that no template holds a turn for long.
-pub const FUEL_MAX: u64 = 8_000_000;
+pub const FUEL_MAX: u64 = 5_000_000;
 
 /// Most members that `range()` and `..` produce (Kestra's limit).
 pub const RANGE_MEMBERS_MAX: i64 = 1_000_000;

@@ -7,6 +7,7 @@ mod access;
 mod arithmetic;
 mod ast;
 mod call;
+mod canonical;
 mod checks;
 mod dates;
 mod decimal;

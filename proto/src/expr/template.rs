@@ -41,6 +41,14 @@ impl Template {
         &self.0.source
     }
 
+    /// The template with every operation in parentheses. It compiles to the same tree.
+    pub fn canonical(&self) -> String {
+        match &self.0.parsed {
+            Some(parsed) => super::canonical::print(parsed),
+            None => self.source().to_owned(),
+        }
+    }
+
     /// True when there is no expression and no tag inside.
     pub fn is_literal(&self) -> bool {
         match &self.0.parsed {

@@ -64,16 +64,18 @@ pub(super) fn kv(machine: &mut Machine<'_, '_>, args: &Arguments) -> Outcome {
         other => other.verdict(),
     };
     let given = args.text("namespace")?;
-    let mut namespace = match given {
+    let namespace = match given {
         Some(namespace) => namespace.to_owned(),
         None => own_namespace(machine)?,
     };
+    // Without a given namespace, its parents are asked too.
+    let mut asked = namespace.as_str();
     loop {
-        if let Some(value) = machine.env.surroundings.kv(&namespace, key) {
+        if let Some(value) = machine.env.surroundings.kv(asked, key) {
             return Ok(value);
         }
-        match namespace.rsplit_once('.') {
-            Some((parent, _)) if given.is_none() => namespace = parent.to_owned(),
+        match asked.rsplit_once('.') {
+            Some((parent, _)) if given.is_none() => asked = parent,
             _ => break,
         }
     }

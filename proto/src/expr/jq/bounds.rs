@@ -36,7 +36,7 @@ fn stop(reason: String) -> ! {
 }
 
 /// One step of a jq program costs as much as this many of an expression.
-const STEP_COST: u64 = 8;
+const STEP_COST: u64 = 10;
 
 pub(super) fn pay(steps: u64) {
     match left().checked_sub(steps * STEP_COST) {

@@ -1,0 +1,43 @@
+//! What is fuzzed. Each target names its claim, its first inputs, and what it does with an input.
+
+mod expressions;
+
+/// One thing to fuzz.
+pub(crate) struct Target {
+    /// How it is called on the command line.
+    pub(crate) name: &'static str,
+    /// What is claimed to hold for every input.
+    pub(crate) claim: &'static str,
+    /// The inputs that mutations start from.
+    pub(crate) seeds: fn() -> Vec<Vec<u8>>,
+    /// Runs on one input; an error is a broken claim.
+    pub(crate) run: fn(&[u8]) -> Result<(), String>,
+}
+
+/// Every target. Add yours here, in a file of its own.
+pub(crate) const TARGETS: &[Target] = &[
+    Target {
+        name: "template",
+        claim: "any text compiles or is refused, and what compiles renders the same twice",
+        seeds: expressions::templates,
+        run: expressions::render,
+    },
+    Target {
+        name: "json",
+        claim: "any text is refused or comes back from its printed form",
+        seeds: expressions::documents,
+        run: expressions::json,
+    },
+    Target {
+        name: "filters",
+        claim: "every filter and function answers or fails for any argument",
+        seeds: expressions::calls,
+        run: expressions::render,
+    },
+    Target {
+        name: "jq",
+        claim: "no jq program panics or runs without end",
+        seeds: expressions::programs,
+        run: expressions::jq,
+    },
+];
