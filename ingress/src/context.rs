@@ -137,11 +137,6 @@ impl Call<'_> {
         }
     }
 
-    /// Renders a text with these inputs in place of the flow's defaults.
-    pub(crate) fn render_with(&self, template: &Template, inputs: &Map) -> Result<String, RenderError> {
-        template.render(&WithInputs { call: self, inputs }, &mut self.moment.env(self.surroundings))
-    }
-
     fn trigger_value(&self) -> Value {
         let make = || {
             let seen = trigger::variables(self.request, self.blob, Sensitive::Opened(self.seal));

@@ -1,8 +1,8 @@
 //! The flow's inputs as a trigger gives them.
 
 use windhover_proto::{
-    expr::{Map, Template, Templated, Value},
-    inputs::{self, InvalidInput, Renderer},
+    expr::{Map, Templated, Value},
+    flow::resolve_inputs,
     problem::{Code, Problem},
 };
 
@@ -24,23 +24,17 @@ pub(crate) fn given(hook: &Hook<'_>, call: &Call<'_>) -> Result<Option<Value>, P
         let value = value.map_err(|error| invalid(&format!("Invalid value for input `{id}`. Cause: {error}")))?;
         rendered.insert(id.as_str(), value);
     }
-    let read = inputs::read(&hook.flow.inputs, &rendered, call);
-    read.map(|map| Some(Value::Map(map.into()))).map_err(|wrong| {
-        let reasons: Vec<_> = wrong.iter().map(InvalidInput::to_string).collect();
-        invalid(&reasons.join("; "))
-    })
+    let mut render =
+        |tree: &Templated, inputs: &Map| call.render_tree(tree, Some(inputs)).map_err(|error| error.to_string());
+    match resolve_inputs(&hook.flow.inputs, &rendered, &mut render) {
+        Ok(resolved) => Ok(Some(Value::Map(resolved.values.into()))),
+        Err(wrong) => {
+            let reasons: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+            Err(invalid(&reasons.join("; ")))
+        }
+    }
 }
 
 fn invalid(detail: &str) -> Problem {
     Code::InputsInvalid.because(detail.to_owned())
-}
-
-impl Renderer for Call<'_> {
-    fn tree(&self, tree: &Templated, inputs: &Map) -> Result<Value, String> {
-        self.render_tree(tree, Some(inputs)).map_err(|error| error.to_string())
-    }
-
-    fn text(&self, template: &Template, inputs: &Map) -> Result<String, String> {
-        self.render_with(template, inputs).map_err(|error| error.to_string())
-    }
 }

@@ -12,7 +12,6 @@ pub mod expr;
 pub mod flow;
 pub mod id;
 pub mod input;
-pub mod inputs;
 pub mod limit;
 pub mod problem;
 pub mod request;

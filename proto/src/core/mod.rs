@@ -22,7 +22,7 @@ pub mod partition;
 mod retry;
 mod run;
 mod task;
-pub(crate) mod typed;
+mod typed;
 
 pub use apply::apply;
 pub use decide::{Decision, Known, Stimulus, Turn, decide, pending_calls};

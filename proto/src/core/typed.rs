@@ -11,7 +11,7 @@ use crate::{
 ///
 /// # Errors
 /// Kestra's words: what cannot be converted, and to what.
-pub(crate) fn read(value_type: ValueType, value: Value) -> Result<Value, String> {
+pub(super) fn read(value_type: ValueType, value: Value) -> Result<Value, String> {
     if value.is_null() {
         return Ok(value);
     }
