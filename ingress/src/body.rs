@@ -5,7 +5,11 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use windhover_proto::problem::{Code, Problem};
+use windhover_proto::{
+    content::{Coding, NotDecoded},
+    limit,
+    problem::{Code, Problem},
+};
 
 use crate::{limits, server::BodyTooSlow};
 
@@ -52,6 +56,22 @@ fn broken(error: axum::Error) -> Problem {
         cause = inner.source();
     }
     Code::Malformed.because(format!("the body broke off: {error}"))
+}
+
+/// Checks that a body is compressed as its header says, and stays within the limit once it is not.
+///
+/// # Errors
+/// 400 when it is not what it says, 413 over the limit.
+pub(crate) fn check_coding(headers: &HeaderMap, bytes: &[u8], bytes_max: usize) -> Result<(), Problem> {
+    let header = headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let Some(coding) = header.and_then(Coding::of).filter(|_| !bytes.is_empty()) else { return Ok(()) };
+    match coding.decode(bytes, bytes_max.min(limit::BODY_DECODED_BYTES_MAX)) {
+        Ok(_) => Ok(()),
+        Err(error @ NotDecoded::Damaged(_)) => Err(Code::Malformed.because(error.to_string())),
+        Err(error @ NotDecoded::TooLarge { bytes_max }) => {
+            Err(Code::BodyTooLarge.because(error.to_string()).with("limitBytes", bytes_max.to_string()))
+        }
+    }
 }
 
 /// Reads and throws away what is left of a refused body, so that its sender reads the answer instead of a reset.

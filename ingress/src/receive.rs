@@ -139,6 +139,7 @@ async fn read(service: &Service, parts: &Parts, body: &mut Body, hook: &Hook<'_>
     let bytes = body::read(body, service.body_bytes_max).await?;
     // Kestra does not look at the body of a GET.
     let bytes = if parts.method == Method::GET { Bytes::new() } else { bytes };
+    body::check_coding(&parts.headers, &bytes, service.body_bytes_max)?;
     let fingerprint = Fingerprint::of(&bytes);
     let kept = match hook.webhook.fetch_type {
         FetchType::Fetch => bytes,

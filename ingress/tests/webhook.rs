@@ -397,3 +397,24 @@ async fn the_triggers_inputs_are_read_as_the_flow_declares_them_or_the_call_is_r
     }
     assert_eq!(world.received().await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_compressed_body_is_kept_as_it_came_and_seen_as_it_was_meant() {
+    let world = World::with(&plain(), Memory::new(LAYOUT), |options| options.body_bytes_max = 2000).await;
+    let head = "POST /api/v1/executions/webhook/a.b/f/k HTTP/1.1\r\nhost: h\r\ncontent-encoding: gzip\r\n";
+    let send = async |body: &[u8]| {
+        let mut bytes = format!("{head}content-length: {}\r\n\r\n", body.len()).into_bytes();
+        bytes.extend_from_slice(body);
+        world.send(bytes).await
+    };
+    // gzip of {"a":1}
+    let hex = "1f8b0800000000000203ab564a54b232ac0500afac1b5607000000";
+    let gzip: Vec<u8> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+    let reply = send(&gzip).await;
+    assert_eq!(reply.json()["trigger"]["variables"]["body"].to_string(), r#"{"a":1}"#);
+    let received = world.received().await;
+    assert_eq!(received[0].delivery.request.parse().unwrap().body, Some(Body::Bytes(gzip)));
+    assert_eq!(send(b"{\"a\":1}").await.status, 400);
+    // An empty body is none, whatever its headers say.
+    assert_eq!(send(b"").await.status, 200);
+}

@@ -17,6 +17,9 @@ pub const CORRELATION_ID_BYTES_MAX: usize = 255;
 /// NATS refuses messages above `max_payload` (1 MiB unless configured); a batch also carries headers and its envelope.
 pub const BODY_BYTES_MAX_DEFAULT: usize = 1024 * 1024;
 
+/// Largest body once it is decompressed, in bytes: the largest that any trigger may accept.
+pub const BODY_DECODED_BYTES_MAX: usize = 25 * 1024 * 1024;
+
 /// Largest source of one flow file, in bytes: far above any real flow, far below what a parser could be choked with.
 pub const FLOW_SOURCE_BYTES_MAX: usize = 256 * 1024;
 

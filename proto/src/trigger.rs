@@ -3,7 +3,9 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
+    content::Coding,
     expr::{Map, Value},
+    limit,
     request::{Body, HeaderValue, Request},
     seal::{MASK, SealKey},
 };
@@ -54,12 +56,22 @@ fn bytes_value(request: &Request, bytes: &[u8]) -> Option<Value> {
     if bytes.is_empty() {
         return None;
     }
+    let decoded = coding(request).and_then(|coding| coding.decode(bytes, limit::BODY_DECODED_BYTES_MAX).ok());
+    let bytes = decoded.as_deref().unwrap_or(bytes);
     let content_type = request.header("content-type").next();
     let is_text = match content_type {
         Some(HeaderValue::Text(text)) => is_text_type(text),
         Some(HeaderValue::Sealed(_) | HeaderValue::NotKept) | None => true,
     };
     Some(if is_text { text_value(&String::from_utf8_lossy(bytes)) } else { Value::text(STANDARD.encode(bytes)) })
+}
+
+/// How the body was compressed for the way. The ingress has checked that it can be read.
+fn coding(request: &Request) -> Option<Coding> {
+    match (request.header("content-encoding").next(), &request.body) {
+        (Some(HeaderValue::Text(text)), Some(_)) => Coding::of(text),
+        (Some(_) | None, _) => None,
+    }
 }
 
 fn text_value(text: &str) -> Value {
@@ -83,6 +95,10 @@ fn headers(request: &Request, sensitive: Sensitive<'_>, secrets: &mut Vec<String
     let mut names: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
+    // What described the compressed body does not describe the one that is shown.
+    if coding(request).is_some() {
+        names.retain(|name| !matches!(*name, "content-encoding" | "content-length"));
+    }
     let mut map = Map::ignoring_case();
     for name in names {
         let values = request.header(name).map(|value| header_text(name, value, sensitive, secrets)).map(Value::text);
@@ -235,6 +251,14 @@ mod tests {
     fn binary_is_base64() {
         let shown = shown(&request(&[("content-type", "application/octet-stream")], "", Some(&[0, 255])));
         assert!(shown.starts_with(r#"{"body":"AP8=""#), "{shown}");
+    }
+
+    #[test]
+    fn a_compressed_body_is_seen_as_it_was_meant() {
+        let gzip = STANDARD.decode("H4sIAAAAAAACA6tWSlSyMqwFAK+sG1YHAAAA").unwrap();
+        let headers = [("content-encoding", "gzip"), ("content-length", "27"), ("x-a", "1")];
+        let shown = shown(&request(&headers, "", Some(&gzip)));
+        assert_eq!(shown, r#"{"body":{"a":1},"headers":{"X-A":["1"]},"parameters":{}}"#);
     }
 
     #[test]
