@@ -43,6 +43,7 @@ macro_rules! with_claims {
             a_long_history_is_read_whole_and_in_order
             a_history_of_large_records_is_read_whole
             a_reader_that_wants_trimmed_records_is_told
+            a_reader_that_trimming_overtakes_is_told_and_sees_no_gap
             a_reader_beyond_the_head_is_told
             a_record_is_found_by_its_position
             trimming_keeps_the_newest_record_and_the_head
@@ -432,6 +433,27 @@ pub async fn a_reader_that_wants_trimmed_records_is_told(backend: &dyn Backend) 
     let mut reader = log.read(inbox(), Position::ORIGIN);
     assert!(next(&mut reader).await.is_err());
     assert!(in_time("a reader", reader.next()).await.is_none(), "a reader ends after its error");
+}
+
+/// Claim. Records that the reader was already given room for may still come; then either all of the rest, or the error.
+pub async fn a_reader_that_trimming_overtakes_is_told_and_sees_no_gap(backend: &dyn Backend) {
+    const COUNT: u64 = 1200;
+    let log = backend.open().await;
+    let appends = (0..COUNT).map(|number| log.append(append_of(inbox(), noise(20_000, number), Expect::Anything)));
+    let positions: Vec<_> = futures_util::stream::iter(appends).buffered(32).collect().await;
+    let newest = positions.into_iter().map(|position| position.expect("an append")).max().expect("appends");
+    let mut reader = log.read(inbox(), Position::ORIGIN);
+    let mut read = next(&mut reader).await.expect("a record").position;
+    trim(&log, &inbox(), newest).await;
+    let told = loop {
+        match next(&mut reader).await {
+            Ok(record) => assert_eq!(record.position.0, read.0 + 1),
+            Err(error) => break error,
+        }
+        read = Position(read.0 + 1);
+        assert!(read < newest, "the reader was given {COUNT} records at once");
+    };
+    assert!(matches!(told, ReadError::Trimmed { first, .. } if first == newest), "{told:?}");
 }
 
 /// Claim.

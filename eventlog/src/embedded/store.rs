@@ -165,14 +165,14 @@ impl Store {
 
     /// Gives the disk space of records below `first` back, as far as whole tables hold nothing else. Blocks on the disk.
     pub(super) fn drop_below(&self, log: &LogName, first: Position) -> Result<(), fjall::Error> {
-        let keyspace = self.read_slot().as_ref().and_then(|opened| opened.logs.get(log).cloned());
-        let Some(keyspace) = keyspace else { return Ok(()) };
-        let before = keyspace.disk_space();
+        let slot = self.read_slot();
+        let Some(opened) = slot.as_ref() else { return Ok(()) };
+        let Some(keyspace) = opened.logs.get(log) else { return Ok(()) };
         keyspace.tree.drop_range(..first.0.to_be_bytes())?;
-        if keyspace.disk_space() < before {
-            // fjall keeps older versions of the table list, and with them the files, until a memtable is rotated.
-            keyspace.rotate_memtable()?;
-        }
+        // fjall keeps older versions of the table list, and with them the files, for snapshots that still read them, and
+        // looks after them only when a memtable is rotated. We take no snapshots, so nothing older is needed.
+        let newest = opened.database.visible_seqno();
+        keyspace.tree.get_version_history_lock().maintenance(keyspace.path(), newest)?;
         Ok(())
     }
 
