@@ -51,7 +51,7 @@ async fn a_log_that_does_not_confirm_gives_503_and_the_retry_is_the_same_executi
     let log = Faulty::new(&[Fault::Hanging]);
     let world = world(&log).await;
     let began = Instant::now();
-    let reply = world.post("f", &[("idempotency-key", "a")], "{}").await;
+    let reply = within(5, world.post("f", &[("idempotency-key", "a")], "{}")).await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
     let detail = reply.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("retry with the same key"), "{detail}");

@@ -5,9 +5,11 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{LAYOUT, Mood, World, execution_id, flow, within};
-use windhover_eventlog::{ObjectName, ask::Until, memory::Memory};
+use support::{LAYOUT, Mood, World, execution_id, faulty::Faulty, flow, within};
+use windhover_eventlog::{Append, Expect, LogName, ObjectName, ask::Until, memory::Memory};
 use windhover_proto::{
+    codec,
+    definitions::Definition,
     id::TenantId,
     request::{Body, HeaderValue},
     time::Timestamp,
@@ -109,11 +111,20 @@ async fn keys_are_rendered_trimmed_and_the_first_that_fits_wins() {
 
 #[tokio::test]
 async fn a_flow_that_was_just_deployed_elsewhere_is_never_missed() {
-    let world = World::start(&[]).await;
+    let world = World::with(&[], Faulty::late(Duration::from_millis(150)), |_| {}).await;
     assert_eq!(world.post("f", &[], "").await.status, 404);
     // Another process: it shares the log and nothing else.
-    let elsewhere = windhover_eventlog::definitions::Deployments::open(world.log.clone()).await.unwrap();
-    elsewhere.deploy(&TenantId::main(), &plain()[0], Timestamp::from_millis(0)).await.unwrap();
+    let deployed = Definition::FlowDeployed {
+        tenant: TenantId::main(),
+        namespace: "a.b".parse().unwrap(),
+        flow: "f".parse().unwrap(),
+        revision: 1,
+        source: plain().remove(0),
+        at: Timestamp::from_millis(0),
+    };
+    let bytes = codec::encode_definitions(&[deployed]).into();
+    let append = Append { log: LogName::Definitions, bytes, expect: Expect::Anything, resend_id: None };
+    world.log.append(append).await.unwrap();
     assert_eq!(world.post("f", &[], "").await.status, 200);
 }
 

@@ -1,6 +1,9 @@
 //! What a flow sees of a delivery: `trigger.body`, `trigger.headers`, `trigger.parameters`.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use encoding_rs::Encoding;
 
 use crate::{
     content::Coding,
@@ -58,12 +61,27 @@ fn bytes_value(request: &Request, bytes: &[u8]) -> Option<Value> {
     }
     let decoded = coding(request).and_then(|coding| coding.decode(bytes, limit::BODY_DECODED_BYTES_MAX).ok());
     let bytes = decoded.as_deref().unwrap_or(bytes);
-    let content_type = request.header("content-type").next();
-    let is_text = match content_type {
-        Some(HeaderValue::Text(text)) => is_text_type(text),
-        Some(HeaderValue::Sealed(_) | HeaderValue::NotKept) | None => true,
+    let content_type = match request.header("content-type").next() {
+        Some(HeaderValue::Text(text)) => text.as_str(),
+        Some(HeaderValue::Sealed(_) | HeaderValue::NotKept) | None => "",
     };
-    Some(if is_text { text_value(&String::from_utf8_lossy(bytes)) } else { Value::text(STANDARD.encode(bytes)) })
+    let is_text = content_type.is_empty() || is_text_type(content_type);
+    Some(if is_text { text_value(&text_of(content_type, bytes)) } else { Value::text(STANDARD.encode(bytes)) })
+}
+
+/// The text of a body in the charset that its type declares; UTF-8 when it declares none, or one that is not known.
+fn text_of<'a>(content_type: &str, bytes: &'a [u8]) -> Cow<'a, str> {
+    match charset(content_type).and_then(|name| Encoding::for_label(name.as_bytes())) {
+        Some(encoding) if encoding != encoding_rs::UTF_8 => encoding.decode_without_bom_handling(bytes).0,
+        Some(_) | None => String::from_utf8_lossy(bytes),
+    }
+}
+
+/// The `charset` of a content type.
+fn charset(content_type: &str) -> Option<&str> {
+    let parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let charset = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).last();
+    charset.map(|(_, value)| value.trim().trim_matches('"'))
 }
 
 /// How the body was compressed for the way. The ingress has checked that it can be read.
@@ -259,6 +277,18 @@ mod tests {
         let headers = [("content-encoding", "gzip"), ("content-length", "27"), ("x-a", "1")];
         let shown = shown(&request(&headers, "", Some(&gzip)));
         assert_eq!(shown, r#"{"body":{"a":1},"headers":{"X-A":["1"]},"parameters":{}}"#);
+    }
+
+    #[test]
+    fn text_is_read_in_the_charset_that_its_type_declares() {
+        let shown = |content_type: &str, body: &[u8]| {
+            let seen = variables(&request(&[("content-type", content_type)], "", Some(body)), None, Sensitive::Masked);
+            seen.map.get("body").map(Value::print)
+        };
+        assert_eq!(shown("text/plain; charset=ISO-8859-1", b"caf\xe9").as_deref(), Some("caf\u{e9}"));
+        assert_eq!(shown("text/plain; Charset=\"utf-16be\"", b"\0a\0b").as_deref(), Some("ab"));
+        assert_eq!(shown("text/plain; charset=nope", "\u{e9}".as_bytes()).as_deref(), Some("\u{e9}"));
+        assert_eq!(shown("text/plain", b"a\xff").as_deref(), Some("a\u{fffd}"));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! A log whose appends to the inbox do what a test says.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, future::BoxFuture};
 use tokio::sync::Semaphore;
 use windhover_eventlog::{
     Append, AppendError, Durability, EventLog, Layout, LogName, ObjectError, ObjectName, Position, ReadError, Reader,
@@ -39,11 +42,20 @@ pub struct Faulty {
     pub in_flight_max: Arc<AtomicUsize>,
     in_flight: Arc<AtomicUsize>,
     pub record_bytes_max: usize,
+    /// How long records of definitions take to reach a reader.
+    pub definitions_delay: Duration,
 }
 
 impl Faulty {
     pub fn new(faults: &[Fault]) -> Arc<Self> {
         Self::gated(faults, Semaphore::MAX_PERMITS, 8 << 20)
+    }
+
+    /// A log whose readers learn late what was deployed.
+    pub fn late(definitions_delay: Duration) -> Arc<Self> {
+        let mut log = Self::gated(&[], Semaphore::MAX_PERMITS, 8 << 20);
+        Arc::get_mut(&mut log).unwrap().definitions_delay = definitions_delay;
+        log
     }
 
     pub fn gated(faults: &[Fault], permits: usize, record_bytes_max: usize) -> Arc<Self> {
@@ -55,6 +67,7 @@ impl Faulty {
             in_flight_max: Arc::default(),
             in_flight: Arc::default(),
             record_bytes_max,
+            definitions_delay: Duration::ZERO,
         })
     }
 }
@@ -101,7 +114,12 @@ impl EventLog for Faulty {
     }
 
     fn read(&self, log: LogName, after: Position) -> Reader {
-        self.inner.read(log, after)
+        let delay = if log == LogName::Definitions { self.definitions_delay } else { Duration::ZERO };
+        let late = move |record| async move {
+            tokio::time::sleep(delay).await;
+            record
+        };
+        self.inner.read(log, after).then(late).boxed()
     }
 
     fn trim(&self, log: LogName, below: Position) -> BoxFuture<'static, Result<(), TrimError>> {
