@@ -59,7 +59,7 @@ fn follow(execution: &mut Execution, event: &Event, at: Timestamp) {
                 Outcome::Well => State::Success,
                 Outcome::Warning => State::Warning,
             };
-            end_attempt(run_mut(execution, task_run), state, outputs.clone(), at);
+            end_attempt(run_mut(execution, task_run), State::Success, state, outputs.clone(), at);
         }
         Event::TaskRunFailed { task_run, outputs, failure, answer } => {
             let state = match failure {
@@ -68,7 +68,7 @@ fn follow(execution: &mut Execution, event: &Event, at: Timestamp) {
             };
             let run = run_mut(execution, task_run);
             run.answered += u32::from(*answer == Answer::Recorded);
-            end_attempt(run, state, outputs.clone(), at);
+            end_attempt(run, State::Failed, state, outputs.clone(), at);
         }
         Event::RetryScheduled { task_run, wake_at } => {
             let run = run_mut(execution, task_run);
@@ -103,6 +103,7 @@ fn run_mut<'a>(execution: &'a mut Execution, id: &TaskRunId) -> &'a mut TaskRun 
 }
 
 /// Where a task stands: Kestra writes the history of a retried execution differently for both.
+#[derive(Clone, Copy)]
 enum Place {
     Root,
     Nested,
@@ -137,11 +138,15 @@ fn start(started: &TaskRunStarted, at: Timestamp) -> TaskRun {
 
 fn refuse(refused: &TaskRunRefused, at: Timestamp) -> TaskRun {
     let mut run = bare(refused.task_run, &refused.task, refused.parent, at);
-    let state = match refused.because {
-        Refusal::Skipped => State::Skipped,
-        Refusal::Failed => State::Failed,
-    };
-    run.history.enter(state, at);
+    match refused.because {
+        Refusal::Skipped => {
+            let mut history = History::created(at);
+            history.enter(State::Skipped, at);
+            run.attempts.push(Attempt { history });
+            run.history.enter(State::Skipped, at);
+        }
+        Refusal::Failed => run.history.enter(State::Failed, at),
+    }
     run
 }
 
@@ -171,10 +176,11 @@ fn running_attempt(at: Timestamp) -> Attempt {
     Attempt { history }
 }
 
-fn end_attempt(run: &mut TaskRun, state: State, outputs: Option<Kept>, at: Timestamp) {
+/// Ends a task run in `state`. Its attempt says what happened in it: a warning is what the task run makes of that.
+fn end_attempt(run: &mut TaskRun, attempt_state: State, state: State, outputs: Option<Kept>, at: Timestamp) {
     assert!(!run.history.current().is_terminal(), "task run {} ended twice", run.id);
     if let Some(attempt) = run.attempts.last_mut() {
-        attempt.history.enter(state, at);
+        attempt.history.enter(attempt_state, at);
     }
     run.history.enter(state, at);
     run.outputs = outputs;

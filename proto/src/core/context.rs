@@ -11,6 +11,7 @@ use crate::{
     expr::{Env, Map, RenderError, Template, Templated, Value, Variables},
     flow::{Flow, Task},
     id::TaskRunId,
+    time::Timestamp,
     trigger::{self, Sensitive},
 };
 
@@ -78,7 +79,7 @@ impl<'a> Context<'a> {
         &self,
         render: impl FnOnce(&mut Env<'_>) -> Result<T, RenderError>,
     ) -> Result<Rendered<T>, RenderError> {
-        let mut env = Env::new(self.turn.surroundings, self.turn.now.to_jiff(), self.seed());
+        let mut env = Env::new(self.turn.surroundings, self.now().to_jiff(), self.seed());
         let value = render(&mut env)?;
         let mut secrets = self.secrets.take();
         secrets.extend(env.secrets_used().iter().cloned());
@@ -92,6 +93,13 @@ impl<'a> Context<'a> {
         let Some((_, run)) = &self.task else { return self.execution.seed };
         let attempts = self.own_run().map_or(0, |run| run.attempts.len() as u64);
         super::decide::derive_seed(self.execution.seed, run.as_bytes(), attempts)
+    }
+
+    /// The time of the turn; for an attempt the time at which it started, so that a call that is rendered again after a crash
+    /// is the same call also when it tells the time.
+    fn now(&self) -> Timestamp {
+        let attempt = self.own_run().and_then(|run| run.attempts.last());
+        attempt.map_or(self.turn.now, |attempt| attempt.history.started_at())
     }
 
     fn own_run(&self) -> Option<&TaskRun> {

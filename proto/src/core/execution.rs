@@ -56,7 +56,7 @@ pub struct TaskRun {
     pub parent: Option<TaskRunId>,
     /// Its states.
     pub history: History,
-    /// Its attempts, oldest first; none when it was skipped.
+    /// Its attempts, oldest first; none when its condition could not be rendered.
     pub attempts: Vec<Attempt>,
     /// What it gave.
     pub outputs: Option<Kept>,

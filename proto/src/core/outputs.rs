@@ -20,7 +20,7 @@ pub(super) fn render(outputs: &[Output], context: &Context<'_>) -> Result<Option
     let mut map = Map::with_capacity(outputs.len());
     let mut secrets = Vec::new();
     for output in outputs {
-        let rendered = context.render_tree(&output.value).map_err(|error| error.to_string())?;
+        let rendered = context.render_tree(&output.value).map_err(|error| error.kestra_text())?;
         secrets.extend(rendered.secrets);
         let invalid = |cause| format!("Invalid value for output `{}`. Cause: {cause}", output.id);
         let value = typed::read(output.value_type, rendered.value).map_err(invalid)?;

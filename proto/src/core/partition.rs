@@ -258,12 +258,20 @@ impl<S: Store> Taking<'_, S> {
             slot.inputs.push(input.id());
         }
         let decision = self.decide_contained(slot, stimulus);
-        slot.events.extend(decision.events);
-        if let Some(execution) = decision.execution {
-            let entry = Entry::of(&execution, slot.entry.as_ref(), 0);
-            slot.entry = Some(entry);
-            slot.live = Some(execution);
+        match decision.execution {
+            Some(execution) => {
+                let entry = Entry::of(&execution, slot.entry.as_ref(), 0);
+                slot.entry = Some(entry);
+                slot.live = Some(execution);
+            }
+            // It ended in this very turn: what is suppressed now is counted on it, as the fold of the commit counts it.
+            None if slot.live.is_some() => {
+                let count = |event| apply(&mut slot.live, stimulus.execution(), event, self.turn.now);
+                decision.events.iter().for_each(count);
+            }
+            None => {}
         }
+        slot.events.extend(decision.events);
         self.calls.extend(decision.calls);
     }
 

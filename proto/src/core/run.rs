@@ -139,8 +139,8 @@ impl<'a> Work<'a> {
     fn condition(&self, task: &Task, run: TaskRunId) -> Result<bool, String> {
         let Some(condition) = &task.run_if else { return Ok(true) };
         let rendered = self.context_of(task, run).render(condition);
-        let failed = |error| format!("Failed to evaluate the runIf condition for task {}. Cause: {error}", task.id);
-        rendered.map(|text| crate::expr::verdict(&text.value)).map_err(failed)
+        let failed = |cause| format!("Failed to evaluate the runIf condition for task {}. Cause: {cause}", task.id);
+        rendered.map(|text| crate::expr::verdict(&text.value)).map_err(|error| failed(error.kestra_text()))
     }
 
     /// Makes one attempt at a task whose run stands.

@@ -259,9 +259,10 @@ impl Printer<'_> {
 }
 
 fn spelling(operator: Binary) -> &'static str {
-    let found = INFIX.iter().filter(|(_, _, infix)| *infix == Infix::Binary(operator)).map(|(spelled, _, _)| *spelled);
+    let mut found =
+        INFIX.iter().filter(|(_, _, infix)| *infix == Infix::Binary(operator)).map(|(spelled, _, _)| *spelled);
     // `equals` and `==` are the same operator.
-    found.last().unwrap_or("")
+    found.next_back().unwrap_or("")
 }
 
 fn test_name(test: Test) -> &'static str {

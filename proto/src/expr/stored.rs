@@ -44,7 +44,7 @@ impl Value {
             Value::Bool(truth) => serializer.serialize_bool(*truth),
             Value::Int(number) => serializer.serialize_i32(*number),
             Value::Long(number) => serializer.serialize_i64(*number),
-            Value::Double(number) if number.is_finite() => serializer.serialize_f64(*number),
+            Value::Double(number) if survives(*number) => serializer.serialize_f64(*number),
             Value::Double(_) => marked(serializer, "$double", &self.host_text()),
             Value::Big(_) | Value::Exact(_) => marked(serializer, "$number", &self.host_text()),
             Value::Float(_) => marked(serializer, "$float", &self.host_text()),
@@ -55,6 +55,12 @@ impl Value {
             Value::Host(host) => serialize_host(serializer, host),
         }
     }
+}
+
+/// Whether a JSON reader gives back this very number: fast readers miss the last bit of some, and JSON has no infinity.
+fn survives(number: f64) -> bool {
+    let written = serde_json::to_string(&number).unwrap_or_default();
+    number.is_finite() && serde_json::from_str(&written).is_ok_and(|read: f64| read.to_bits() == number.to_bits())
 }
 
 fn marked<S: Serializer, T: Serialize + ?Sized>(serializer: S, mark: &str, value: &T) -> Result<S::Ok, S::Error> {

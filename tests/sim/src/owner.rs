@@ -210,7 +210,7 @@ impl Owner {
             consumed = Consumed { through: consumed.through + 1, within: 0 };
         }
         let outcome = self.turn(&stimuli, consumed, turn);
-        let Some(commit) = self.mutated(&outcome) else { return None };
+        let commit = self.mutated(&outcome)?;
         let fates = outcome.fates;
         let early = if self.mutant == Some(Mutant::EffectsFirst) { outcome.calls.clone() } else { Vec::new() };
         let submission = Submission { ticket, expected: self.head.position, commit: commit.clone(), early };

@@ -49,7 +49,7 @@ struct Seat {
 
 /// Who waits for an answer.
 #[derive(Clone, Copy, Debug)]
-struct From {
+struct Caller {
     seat: usize,
     life: u64,
 }
@@ -57,12 +57,12 @@ struct From {
 /// Something under way.
 #[derive(Clone, Debug)]
 enum Message {
-    Append { from: From, ticket: u64, expect: Expect, commit: Bytes },
-    Appended { from: From, ticket: u64, position: Option<u64> },
+    Append { from: Caller, ticket: u64, expect: Expect, commit: Bytes },
+    Appended { from: Caller, ticket: u64, position: Option<u64> },
     Store(Batch),
     Stored(Batch),
-    Call { from: From, call: Rc<Call> },
-    Answer { from: From, key: CallKey, result: Rc<CallResult> },
+    Call { from: Caller, call: Rc<Call> },
+    Answer { from: Caller, key: CallKey, result: Rc<CallResult> },
 }
 
 /// The world.
@@ -165,7 +165,7 @@ impl World {
         }
         let message = self.network.swap_remove(self.rng.below(self.network.len()));
         match message {
-            Message::Append { from, ticket, expect, commit } => self.append(from, ticket, expect, commit),
+            Message::Append { from, ticket, expect, commit } => self.append(from, ticket, expect, &commit),
             Message::Appended { from, ticket, position } => self.appended(from, ticket, position),
             Message::Store(batch) => {
                 self.store(&batch);
@@ -199,25 +199,25 @@ impl World {
         self.stored.push(batch.ghost());
     }
 
-    fn append(&mut self, from: From, ticket: u64, expect: Expect, commit: Bytes) -> Verdict {
+    fn append(&mut self, from: Caller, ticket: u64, expect: Expect, commit: &Bytes) -> Verdict {
         let partition = self.seats[from.seat].partition;
-        let position = self.logs[usize::from(partition)].append(expect, Rc::clone(&commit)).ok();
-        self.trace.note("append", &[position.unwrap_or_default(), u64::from(partition)], &commit);
+        let position = self.logs[usize::from(partition)].append(expect, Rc::clone(commit)).ok();
+        self.trace.note("append", &[position.unwrap_or_default(), u64::from(partition)], commit);
         if position.is_some() {
             self.report.commits += 1;
-            self.checker.committed(partition, &commit)?;
+            self.checker.committed(partition, commit)?;
         }
         self.network.push(Message::Appended { from, ticket, position });
         Ok(())
     }
 
     /// The owner that an answer is for, when it still lives.
-    fn owner(&mut self, from: From) -> Option<&mut Owner> {
+    fn owner(&mut self, from: Caller) -> Option<&mut Owner> {
         let seat = &mut self.seats[from.seat];
         if seat.life == from.life { seat.owner.as_mut() } else { None }
     }
 
-    fn appended(&mut self, from: From, ticket: u64, position: Option<u64>) -> Verdict {
+    fn appended(&mut self, from: Caller, ticket: u64, position: Option<u64>) -> Verdict {
         let (now, seed) = (self.now, self.rng.bits());
         let Some(owner) = self.owner(from).filter(|owner| owner.ticket() == Some(ticket)) else { return Ok(()) };
         let Some(position) = position else { return self.unsettled(from.seat) };
@@ -241,11 +241,11 @@ impl World {
         self.make(from, calls)
     }
 
-    fn from(&self, seat: usize) -> From {
-        From { seat, life: self.seats[seat].life }
+    fn from(&self, seat: usize) -> Caller {
+        Caller { seat, life: self.seats[seat].life }
     }
 
-    fn make(&mut self, from: From, calls: Vec<Call>) -> Verdict {
+    fn make(&mut self, from: Caller, calls: Vec<Call>) -> Verdict {
         for call in calls {
             self.checker.call_starts((call.execution, call.task_run, call.n))?;
             self.report.calls += 1;
@@ -254,7 +254,7 @@ impl World {
         Ok(())
     }
 
-    fn answer(&mut self, from: From, key: CallKey, result: &CallResult) {
+    fn answer(&mut self, from: Caller, key: CallKey, result: &CallResult) {
         let Some(owner) = self.owner(from) else { return };
         let (execution, task_run, n) = key;
         owner.answered(key, Stimulus::CallEnded { execution, task_run, n, result: result.clone() });

@@ -85,7 +85,7 @@ pub struct CallFailure {
 }
 
 /// Redirects that are followed unless the task says otherwise.
-const REDIRECTS_MAX: u8 = 10;
+const REDIRECTS_MAX: u8 = 50;
 
 /// Renders a call.
 pub(crate) fn render(work: &Work<'_>, task: &Task, run: TaskRunId, request: &HttpRequest) -> Result<Call, TaskError> {
@@ -135,17 +135,23 @@ pub(crate) fn judge(
             return Err(TaskError { message: failure.message, outputs: None, secrets, answer: Answer::None });
         }
     };
-    if response.code >= 400 && !is_allowed(work, task, run, request, response.code)? {
+    if !passes(work, task, run, request, response.code)? {
         let message = failure_text(&response);
         return Err(TaskError { message, outputs: None, secrets, answer: Answer::Recorded });
     }
-    Ok(Rendered { secrets: repeated_in(&response, secrets), value: outputs(&response) })
+    let context = work.context_of(task, run);
+    let uri = context.render(&request.uri)?.value.trim().to_owned();
+    let method = context.render(&request.method)?.value;
+    let carries_body = !method.trim().eq_ignore_ascii_case("HEAD") && !matches!(response.code, 204 | 304);
+    let value = outputs(&response, &uri, carries_body.then_some(&response.body));
+    let repeated = repeated_in(&response, &uri, secrets);
+    Ok(Rendered { secrets: repeated, value })
 }
 
 /// The secrets that an answer repeats. An answer that repeats none was not made of them, so nothing in it is hidden.
-fn repeated_in(response: &HttpResponse, secrets: Vec<String>) -> Vec<String> {
+fn repeated_in(response: &HttpResponse, uri: &str, secrets: Vec<String>) -> Vec<String> {
     let body = String::from_utf8_lossy(&response.body);
-    let texts = || response.headers.iter().map(|(_, value)| value.as_str()).chain([&*body, &*response.uri]);
+    let texts = || response.headers.iter().map(|(_, value)| value.as_str()).chain([&*body, uri]);
     secrets.into_iter().filter(|secret| texts().any(|text| text.contains(secret.as_str()))).collect()
 }
 
@@ -154,17 +160,16 @@ fn failure_text(response: &HttpResponse) -> String {
     format!("Failed http request with response code '{}' and body: {body}", response.code)
 }
 
-fn is_allowed(
-    work: &Work<'_>,
-    task: &Task,
-    run: TaskRunId,
-    request: &HttpRequest,
-    code: u16,
-) -> Result<bool, TaskError> {
-    if dynamic(work, task, run, &request.options.allow_failed)? {
+/// Whether a status is a success: any with `allowFailed`, the listed ones when some are listed, else all below 400.
+fn passes(work: &Work<'_>, task: &Task, run: TaskRunId, request: &HttpRequest, code: u16) -> Result<bool, TaskError> {
+    let options = &request.options;
+    if dynamic(work, task, run, &options.allow_failed)? {
         return Ok(true);
     }
-    for allowed in &request.options.allowed_response_codes {
+    if options.allowed_response_codes.is_empty() {
+        return Ok(code < 400);
+    }
+    for allowed in &options.allowed_response_codes {
         if dynamic(work, task, run, allowed)? == code {
             return Ok(true);
         }
@@ -180,18 +185,19 @@ fn secrets_of(work: &Work<'_>, task: &Task, run: TaskRunId, request: &HttpReques
     templates.filter_map(|template| context.render(template).ok()).flat_map(|rendered| rendered.secrets).collect()
 }
 
-fn outputs(response: &HttpResponse) -> Value {
+/// The outputs; `uri` is the address that was asked, whatever redirects led to.
+fn outputs(response: &HttpResponse, uri: &str, body: Option<&Vec<u8>>) -> Value {
     let mut headers = Map::new();
     for (name, value) in &response.headers {
         let before = headers.get(name).and_then(Value::as_list).unwrap_or_default().to_vec();
         headers.insert(name.as_str(), Value::list(before.into_iter().chain([Value::text(value.as_str())])));
     }
     let mut map = Map::with_capacity(4);
-    map.insert("uri", Value::text(response.uri.as_str()));
+    map.insert("uri", Value::text(uri));
     map.insert("code", Value::integer(i64::from(response.code)));
     map.insert("headers", Value::Map(headers.into()));
-    if !response.body.is_empty() {
-        map.insert("body", Value::text(String::from_utf8_lossy(&response.body).into_owned()));
+    if let Some(body) = body {
+        map.insert("body", Value::text(String::from_utf8_lossy(body).into_owned()));
     }
     Value::Map(map.into())
 }

@@ -5,7 +5,7 @@ pub(super) mod http;
 use super::{context::Rendered, run::Work};
 use crate::{
     event::{Answer, Awaits, Event},
-    expr::{Map, RenderError, Template, Value},
+    expr::{Host, Map, RenderError, Template, Value},
     flow::{Dynamic, FromDocument, LogLevel, LogMessage, Task, TaskKind},
     id::TaskRunId,
 };
@@ -33,8 +33,9 @@ pub(super) struct TaskError {
 }
 
 impl From<RenderError> for TaskError {
+    /// In Kestra's words: what searches logs for them finds them here.
     fn from(error: RenderError) -> Self {
-        Self::new(error.to_string())
+        Self::new(error.kestra_text())
     }
 }
 
@@ -69,6 +70,14 @@ pub(super) fn perform(work: &mut Work<'_>, task: &Task, run: TaskRunId) -> Resul
         TaskKind::Sleep { duration } => {
             let duration: std::time::Duration = dynamic(work, task, run, duration)?;
             let wait_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+            let shown = Value::from(Host::Duration(jiff::SignedDuration::from_millis(wait_ms))).print();
+            log_line(
+                work,
+                task,
+                run,
+                LogLevel::Info,
+                &Rendered { value: format!("Waiting for {shown}"), secrets: Vec::new() },
+            );
             work.emit(Event::TimerSet { task_run: run, wake_at: work.turn.now.plus_millis(wait_ms) });
             Ok(Ending::Later)
         }
