@@ -24,7 +24,10 @@ impl Stop {
             }
             sender.send_replace(true);
             // A second signal must not be swallowed while the first is obeyed.
-            terminate.recv().await;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
             std::process::exit(1);
         });
         Ok(Stop(receiver))
