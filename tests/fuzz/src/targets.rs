@@ -1,6 +1,7 @@
 //! What is fuzzed. Each target names its claim, its first inputs, and what it does with an input.
 
 mod expressions;
+mod flows;
 
 /// One thing to fuzz.
 pub(crate) struct Target {
@@ -39,5 +40,11 @@ pub(crate) const TARGETS: &[Target] = &[
         claim: "no jq program panics or runs without end",
         seeds: expressions::programs,
         run: expressions::jq,
+    },
+    Target {
+        name: "flow",
+        claim: "any text gives flows, or faults with a place in the text, and twice the same",
+        seeds: flows::documents,
+        run: flows::read,
     },
 ];

@@ -61,12 +61,18 @@ fn explained(part: &Part<'_>) -> Option<FlowError> {
     // Read once more with the lines before it, so that every place in the message counts from the start of the source.
     let padded = "\n".repeat(part.line - 1) + &" ".repeat(part.column - 1) + part.text;
     let error = syntax_error(&padded)?;
-    let position = error
+    let at = error
         .location()
         .map_or(Position { line: part.line, column: 1 }, |at| Position { line: at.line(), column: at.column() });
-    let place = format!(" at line {} column {}", position.line, position.column);
+    let place = format!(" at line {} column {}", at.line, at.column);
     let message = error.to_string().replacen(&place, "", 1);
-    Some(syntax(position, &message))
+    Some(syntax(at.min(end_of(&padded)), &message))
+}
+
+/// Behind the last character: a reader that misses something at the end says that it misses it on the next line.
+fn end_of(text: &str) -> Position {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    Position { line: text.matches('\n').count() + 1, column: last.chars().count() + 1 }
 }
 
 fn syntax_error(text: &str) -> Option<serde_yaml::Error> {
