@@ -291,7 +291,7 @@ fn write_fixtures() {
     let commits = commits.join("\n");
     let records: Vec<Vec<u8>> =
         commits.split("\n\n").map(|record| format!("{}\n", record.trim_end()).into_bytes()).collect();
-    let inbox = encode_inbox(&[InboxLine::new(&whole_life().input_of(delivered("k", 1)), 1)]);
+    let inbox = encode_inbox(&[InboxLine::new(&whole_life().input_of(&delivered("k", 1)), 1)]);
     std::fs::write(format!("{folder}/commits.txt"), commits).unwrap();
     std::fs::write(format!("{folder}/events.txt"), events_of(&records)).unwrap();
     std::fs::write(format!("{folder}/inbox.txt"), inbox).unwrap();

@@ -92,7 +92,7 @@ fn found(source: &str, inputs: &Value) -> Value {
         } else if scenario.execution().over || scenario.execution().next_wake().is_none() {
             break;
         } else {
-            scenario = scenario.to_next_wake().unwrap().when(time_passes());
+            scenario = scenario.until_next_wake().unwrap().when(time_passes());
         }
     }
     let text = described(&scenario, &logs).to_string();

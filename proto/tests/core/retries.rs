@@ -14,7 +14,7 @@ fn waits(mut scenario: Scenario) -> Vec<i64> {
     scenario = scenario.when(keyless(1));
     while let Some(wake_at) = scenario.execution().next_wake() {
         waits.push(wake_at.millis_since(scenario.execution().task_runs[0].history.changed_at()));
-        scenario = scenario.to_next_wake().unwrap().when(time_passes());
+        scenario = scenario.until_next_wake().unwrap().when(time_passes());
     }
     assert_eq!(scenario.execution().state().as_str(), "FAILED");
     waits

@@ -183,7 +183,7 @@ impl Scenario {
     /// Several things happen, and one turn takes them all.
     #[track_caller]
     pub(crate) fn when_all<const N: usize>(mut self, happenings: [Happening; N]) -> Self {
-        let stimuli: Vec<Stimulus> = happenings.iter().filter_map(|happening| self.stimulus(happening)).collect();
+        let stimuli: Vec<Stimulus> = happenings.into_iter().filter_map(|happening| self.stimulus(&happening)).collect();
         let inputs = stimuli.iter().filter(|stimulus| matches!(stimulus, Stimulus::Input(_))).count() as u64;
         let consumed = Consumed { through: self.head.consumed.through + inputs, within: 0 };
         let outcome = {
@@ -268,8 +268,8 @@ impl Scenario {
 
     /// The input that a delivery is.
     #[track_caller]
-    pub(crate) fn input_of(&self, happening: Happening) -> Input {
-        match self.stimulus(&happening) {
+    pub(crate) fn input_of(&self, happening: &Happening) -> Input {
+        match self.stimulus(happening) {
             Some(Stimulus::Input(input)) => input,
             other => panic!("{other:?} is no input"),
         }
@@ -299,7 +299,7 @@ impl Scenario {
     }
 
     /// The clock goes on to the next timer.
-    pub(crate) fn to_next_wake(mut self) -> Option<Self> {
+    pub(crate) fn until_next_wake(mut self) -> Option<Self> {
         self.now = self.execution().next_wake()?.max(self.now);
         Some(self)
     }
