@@ -1,6 +1,6 @@
 //! What the expressions of a webhook trigger see: its key before the call is read, everything else after it.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use windhover_proto::{
     core::{Execution, TaskRun},
@@ -96,23 +96,40 @@ pub(crate) struct Call<'a> {
     pub(crate) moment: Moment,
     /// The `trigger` variable and the secrets in it, once they were asked for.
     pub(crate) seen: OnceCell<(Value, Vec<String>)>,
+    /// Whether a tree that was rendered read a secret.
+    pub(crate) read_secret: Cell<bool>,
     /// The finished execution, for what is rendered after its end.
     pub(crate) ended: Option<&'a Execution>,
 }
 
-/// A rendered text, and the secrets that were used for it.
+/// A rendered text, and the secrets that may be in it.
 pub(crate) struct Rendered {
     /// The text.
     pub(crate) text: String,
-    secrets: Vec<String>,
+    /// Secrets that were read.
+    read: Vec<String>,
+    /// Sensitive headers that could have been read.
+    headers: Vec<String>,
 }
 
 impl Rendered {
-    /// The text with every secret in it masked.
+    /// The text with every secret in it masked; all of it when a secret was read and changed on its way in.
     pub(crate) fn masked(self) -> String {
-        let maskable = |secret: &&String| secret.len() >= SEARCHED_BYTES_MIN;
-        self.secrets.iter().filter(maskable).fold(self.text, |text, secret| text.replace(secret.as_str(), MASK))
+        if self.read.iter().any(|secret| !self.text.contains(secret.as_str())) {
+            return MASK.to_owned();
+        }
+        let long = self.headers.iter().filter(|secret| secret.len() >= SEARCHED_BYTES_MIN);
+        self.read.iter().chain(long).fold(self.text, |text, secret| text.replace(secret.as_str(), MASK))
     }
+}
+
+/// Whether a text stands anywhere in a value.
+fn holds(value: &Value, text: &str) -> bool {
+    if let Some(own) = value.as_text() {
+        return own.contains(text);
+    }
+    let members = value.as_list().into_iter().flatten().chain(value.as_map().into_iter().flat_map(Map::values));
+    members.into_iter().any(|member| holds(member, text))
 }
 
 /// Shortest secret that is searched for inside other text: a shorter one would mask half of everything.
@@ -123,18 +140,26 @@ impl Call<'_> {
     pub(crate) fn render(&self, template: &Template) -> Result<Rendered, RenderError> {
         let mut env = self.moment.env(self.surroundings);
         let text = template.render(self, &mut env)?;
-        let headers = self.seen.get().map_or(&[][..], |(_, secrets)| secrets);
-        let secrets = env.secrets_used().iter().chain(headers).cloned().collect();
-        Ok(Rendered { text, secrets })
+        let headers = self.seen.get().map(|(_, secrets)| secrets.clone()).unwrap_or_default();
+        Ok(Rendered { text, read: env.secrets_used().to_vec(), headers })
     }
 
     /// Renders a tree, every text to text; with these inputs in place of the flow's defaults.
     pub(crate) fn render_tree(&self, tree: &Templated, inputs: Option<&Map>) -> Result<Value, RenderError> {
         let mut env = self.moment.env(self.surroundings);
-        match inputs {
+        let value = match inputs {
             Some(inputs) => tree.render(&WithInputs { call: self, inputs }, &mut env),
             None => tree.render(self, &mut env),
-        }
+        }?;
+        self.read_secret.set(self.read_secret.get() || !env.secrets_used().is_empty());
+        Ok(value)
+    }
+
+    /// Whether what was rendered by [`Call::render_tree`] read a secret, or holds a sensitive header.
+    pub(crate) fn is_secret(&self, rendered: &Value) -> bool {
+        let headers = self.seen.get().map_or(&[][..], |(_, secrets)| secrets);
+        let long = headers.iter().filter(|secret| secret.len() >= SEARCHED_BYTES_MIN);
+        self.read_secret.get() || long.into_iter().any(|secret| holds(rendered, secret))
     }
 
     fn trigger_value(&self) -> Value {

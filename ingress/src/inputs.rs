@@ -27,12 +27,23 @@ pub(crate) fn given(hook: &Hook<'_>, call: &Call<'_>) -> Result<Option<Value>, P
     let mut render =
         |tree: &Templated, inputs: &Map| call.render_tree(tree, Some(inputs)).map_err(|error| error.to_string());
     match resolve_inputs(&hook.flow.inputs, &rendered, &mut render) {
-        Ok(resolved) => Ok(Some(Value::Map(resolved.values.into()))),
+        Ok(resolved) => {
+            let values = Value::Map(resolved.values.into());
+            if call.is_secret(&values) { Err(secret()) } else { Ok(Some(values)) }
+        }
         Err(wrong) => {
             let reasons: Vec<_> = wrong.iter().map(ToString::to_string).collect();
             Err(invalid(&reasons.join("; ")))
         }
     }
+}
+
+/// Inputs stand in the log in clear, so a secret never becomes one.
+fn secret() -> Problem {
+    invalid(
+        "the trigger's `inputs` hold a secret or a sensitive header, and inputs are kept in clear; \
+         read `secret(…)` or `trigger.headers` in the task that needs it instead",
+    )
 }
 
 fn invalid(detail: &str) -> Problem {

@@ -1,6 +1,9 @@
 //! One call of a webhook, from the request to the answer. The order of the checks is Kestra's.
 
-use std::{cell::OnceCell, sync::Arc};
+use std::{
+    cell::{Cell, OnceCell},
+    sync::Arc,
+};
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
@@ -189,6 +192,7 @@ fn decide(
         surroundings: service.surroundings(),
         moment,
         seen: OnceCell::new(),
+        read_secret: Cell::new(false),
         ended: None,
     };
     if !conditions::hold(hook.webhook, &call) {

@@ -1,6 +1,6 @@
 //! The answers to accepted deliveries.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
@@ -122,6 +122,7 @@ fn status(
                 surroundings: service.surroundings(),
                 moment: Moment { now: execution.history.changed_at(), seed: execution.seed },
                 seen: OnceCell::new(),
+                read_secret: Cell::new(false),
                 ended: Some(execution),
             };
             let text = call.render(template).map_err(|error| invalid(execution, &error.to_string()))?.text;

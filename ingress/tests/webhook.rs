@@ -335,7 +335,8 @@ async fn a_body_over_the_limit_is_refused_and_the_sender_can_read_why() {
 
 #[tokio::test]
 async fn a_sensitive_header_is_neither_in_the_log_nor_in_the_answer() {
-    let label = "    labels:\n      auth: \"{{ trigger.headers['Authorization'] | first }}\"\n";
+    let label = "    labels:\n      auth: \"{{ trigger.headers['Authorization'] | first }}\"\n      loud: \"{{ secret('HOOK_KEY') | upper }}\"\n      \
+                 kept: \"<{{ secret('HOOK_KEY') | trim }}>\"\n";
     let world = World::start(&[flow("f", "k", label, "")]).await;
     let headers = [("authorization", "Bearer hunter2"), ("cookie", "hunter2=1"), ("x-gitlab-token", "hunter2")];
     let reply = world.post("f", &headers, "{}").await;
@@ -343,7 +344,9 @@ async fn a_sensitive_header_is_neither_in_the_log_nor_in_the_answer() {
     assert!(!reply.body.contains("hunter2"), "{}", reply.body);
     let received = world.received().await;
     assert!(!received[0].delivery.request.as_json().contains("hunter2"));
-    assert_eq!(received[0].labels[0].1, "******");
+    let labels: Vec<_> = received[0].labels.iter().map(|(_, value)| value.as_str()).collect();
+    assert_eq!(labels, ["******"; 3]);
+    assert!(!reply.body.to_lowercase().contains("s3cr3t"));
     let request = received[0].delivery.request.parse().unwrap();
     assert!(matches!(request.header("authorization").next(), Some(HeaderValue::Sealed(_))));
 }
@@ -428,4 +431,23 @@ async fn a_compressed_body_is_kept_as_it_came_and_seen_as_it_was_meant() {
     assert_eq!(send(b"{\"a\":1}").await.status, 400);
     // An empty body is none, whatever its headers say.
     assert_eq!(send(b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_secret_never_becomes_an_input_because_inputs_are_kept_in_clear() {
+    let give = |value: &str| format!("    inputs:\n      i: \"{{{{ {value} }}}}\"\n");
+    let take = "inputs:\n  - id: i\n    type: STRING\n";
+    let flows = [
+        flow("secret", "k", &give("secret('HOOK_KEY') | upper"), take),
+        flow("header", "k", &give("trigger.headers.Authorization | first"), take),
+        flow("other", "k", &give("trigger.headers['X-A'] | first"), take),
+    ];
+    let world = World::start(&flows).await;
+    let headers = [("authorization", "Bearer hunter2"), ("x-a", "1")];
+    for (flow, status) in [("secret", 422), ("header", 422), ("other", 200)] {
+        let reply = world.post(flow, &headers, "{}").await;
+        assert_eq!(reply.status, status, "{flow}: {}", reply.body);
+        assert!(!reply.body.contains("hunter2") && !reply.body.contains("S3CR3T"));
+    }
+    assert_eq!(world.received().await.len(), 1);
 }
