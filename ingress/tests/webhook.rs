@@ -451,3 +451,38 @@ async fn a_secret_never_becomes_an_input_because_inputs_are_kept_in_clear() {
     }
     assert_eq!(world.received().await.len(), 1);
 }
+
+#[tokio::test]
+async fn dates_and_times_are_compared_as_the_clock_of_their_offset_shows_them() {
+    let condition = |kind: &str, rest: &str| {
+        let kind = format!("io.kestra.plugin.core.condition.{kind}");
+        format!("    conditions:\n      - type: {kind}\n        date: \"{{{{ trigger.body.d }}}}\"\n{rest}")
+    };
+    let flows = [
+        flow("last", "k", &condition("DayWeekInMonth", "        dayOfWeek: MONDAY\n        dayInMonth: LAST\n"), ""),
+        flow("weekend", "k", &condition("Weekend", ""), ""),
+        flow(
+            "time",
+            "k",
+            &condition("TimeBetween", "        after: \"08:00:00+02:00\"\n        before: \"18:00:00+02:00\"\n"),
+            "",
+        ),
+        flow("point", "k", &condition("DateTimeBetween", "        after: \"2026-11-23T10:00:00Z\"\n"), ""),
+    ];
+    let world = World::start(&flows).await;
+    let cases = [
+        ("last", "2026-11-30", 200),
+        ("last", "2026-11-23", 204),
+        ("last", "2026-11-24", 204),
+        ("weekend", "2026-11-29T23:59:00+01:00", 200),
+        ("weekend", "2026-11-30T00:01:00+01:00", 204),
+        ("time", "2026-11-23T06:30:00Z", 200),
+        ("time", "2026-11-23T08:00:00+02:00", 204),
+        ("time", "2026-11-23T17:30:00Z", 204),
+        ("point", "2026-11-23T11:00:01+01:00", 200),
+        ("point", "2026-11-23T11:00:00+01:00", 204),
+    ];
+    for (flow, date, status) in cases {
+        assert_eq!(world.post(flow, &[], &format!(r#"{{"d":"{date}"}}"#)).await.status, status, "{flow} {date}");
+    }
+}
