@@ -59,7 +59,7 @@ fn in_map(map: &Map, key: &Value) -> Outcome {
 }
 
 fn missing_in(map: &Map, name: &str) -> RenderError {
-    RenderError::missing(name).with_nearest(map.keys().map(|key| &**key))
+    RenderError::missing(name).among(map.keys())
 }
 
 /// Numbers and texts of digits count from 0.

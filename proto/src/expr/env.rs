@@ -34,6 +34,9 @@ pub struct Env<'a> {
     pub(crate) call_depth: usize,
     pub(crate) patterns: BTreeMap<String, super::pattern::Pattern>,
     trace: Option<Vec<TraceStep>>,
+    /// Levels of evaluation that are open.
+    pub(crate) depth: usize,
+    /// Levels of expressions that are open, counted when tracing.
     pub(crate) trace_depth: usize,
 }
 
@@ -47,10 +50,11 @@ impl<'a> Env<'a> {
             fuel: FUEL_MAX,
             secrets_used: Vec::new(),
             render_depth: 0,
+            trace_depth: 0,
             call_depth: 0,
             patterns: BTreeMap::new(),
             trace: None,
-            trace_depth: 0,
+            depth: 0,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::value::Text;
+
 /// Why a template cannot be used, found before anything is rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{message} at line {line}, column {column}", path_prefix(path))]
@@ -46,6 +48,9 @@ pub(crate) fn line_and_column(source: &str, at: usize) -> (usize, usize) {
     (line, String::from_utf8_lossy(&before[start..]).chars().count() + 1)
 }
 
+/// Names that are compared with a missing one.
+const KNOWN_NAMES_MAX: usize = 64;
+
 /// What kind of failure a rendering ended with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -71,6 +76,8 @@ struct Inner {
     message: String,
     variable: Option<String>,
     nearest: Option<String>,
+    /// Names among which the missing one was looked for; they are compared only when the error is shown to somebody.
+    known: Vec<Text>,
     at: Option<u32>,
     place: Option<Place>,
 }
@@ -85,7 +92,15 @@ struct Place {
 impl RenderError {
     fn new(class: Class, message: impl Into<String>) -> RenderError {
         let message = message.into();
-        RenderError(Box::new(Inner { class, message, variable: None, nearest: None, at: None, place: None }))
+        RenderError(Box::new(Inner {
+            class,
+            message,
+            variable: None,
+            nearest: None,
+            known: Vec::new(),
+            at: None,
+            place: None,
+        }))
     }
 
     pub(crate) fn engine(message: impl Into<String>) -> RenderError {
@@ -122,11 +137,9 @@ impl RenderError {
         made
     }
 
-    /// Remembers the best known name beside the missing one.
-    pub(crate) fn with_nearest<'a>(mut self, known: impl Iterator<Item = &'a str>) -> RenderError {
-        if let Some(name) = &self.0.variable {
-            self.0.nearest = nearest(name, known);
-        }
+    /// Remembers the names among which the missing one was looked for.
+    pub(crate) fn among<'a>(mut self, known: impl Iterator<Item = &'a Text>) -> RenderError {
+        self.0.known = known.take(KNOWN_NAMES_MAX).cloned().collect();
         self
     }
 
@@ -136,8 +149,16 @@ impl RenderError {
         self
     }
 
-    /// Turns the byte into line and column, unless an inner template has done so.
-    pub(crate) fn within(mut self, template: &str) -> RenderError {
+    /// Turns the byte into line and column, and finds the nearest name, unless an inner template has done so. A name that was
+    /// looked for nowhere else is a top-level variable.
+    pub(crate) fn within(mut self, template: &str, top_level: impl FnOnce() -> Vec<String>) -> RenderError {
+        if let (Some(name), None, None) = (&self.0.variable, &self.0.place, &self.0.nearest) {
+            self.0.nearest = match self.0.known.is_empty() {
+                true => nearest(name, top_level().iter().map(String::as_str)),
+                false => nearest(name, self.0.known.iter().map(|known| &**known)),
+            };
+            self.0.known.clear();
+        }
         if self.0.place.is_none() {
             let (line, column) = line_and_column(template, self.0.at.unwrap_or(0) as usize);
             self.0.place = Some(Place { template: template.to_owned(), line, column });
@@ -208,10 +229,8 @@ mod tests {
 
     #[test]
     fn a_missing_name_reads_as_in_kestra_and_adds_the_place_and_the_nearest_name() {
-        let error = RenderError::missing("boddy")
-            .with_nearest(["headers", "body"].into_iter())
-            .at(3)
-            .within("{{ trigger.boddy }}");
+        let known: [Text; 2] = ["headers".into(), "body".into()];
+        let error = RenderError::missing("boddy").among(known.iter()).at(3).within("{{ trigger.boddy }}", Vec::new);
         assert_eq!(
             error.kestra_text(),
             "Unable to find `boddy` used in the expression `{{ trigger.boddy }}` at line 1"
@@ -221,7 +240,7 @@ mod tests {
 
     #[test]
     fn an_inner_place_wins_over_an_outer_one() {
-        let error = RenderError::engine("no").at(2).within("a\nb").within("other");
+        let error = RenderError::engine("no").at(2).within("a\nb", Vec::new).within("other", Vec::new);
         assert_eq!((error.line(), error.column()), (2, 1));
         assert_eq!(error.kestra_text(), "no (a\nb:2)");
     }

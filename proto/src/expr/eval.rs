@@ -8,7 +8,7 @@ use super::env::{Env, output_too_large};
 use super::error::{Class, RenderError};
 use super::filters::Input;
 use super::host::Host;
-use super::limits::{CALL_DEPTH_MAX, MEMBERS_MAX, OUTPUT_BYTES_MAX};
+use super::limits::{CALL_DEPTH_MAX, EVALUATION_DEPTH_MAX, MEMBERS_MAX, OUTPUT_BYTES_MAX};
 use super::map::Map;
 use super::operators;
 use super::parse::Parsed;
@@ -98,14 +98,14 @@ impl<'m, 'e> Machine<'m, 'e> {
     }
 
     fn nodes(&mut self, nodes: &'m [Node], sink: &mut Sink) -> Result<(), RenderError> {
-        for node in nodes {
+        self.deeper()?;
+        let done = nodes.iter().try_for_each(|node| {
             self.env.spend(1)?;
             self.node(node, sink)?;
-            if sink.len() > OUTPUT_BYTES_MAX {
-                return Err(output_too_large());
-            }
-        }
-        Ok(())
+            if sink.len() > OUTPUT_BYTES_MAX { Err(output_too_large()) } else { Ok(()) }
+        });
+        self.env.depth -= 1;
+        done
     }
 
     fn node(&mut self, node: &'m Node, sink: &mut Sink) -> Result<(), RenderError> {
@@ -195,15 +195,32 @@ impl<'m, 'e> Machine<'m, 'e> {
         if self.env.is_traced() {
             return self.eval_traced(expr);
         }
-        self.eval_kind(expr).map_err(|error| error.at(expr.span.start))
+        self.deeper()?;
+        let outcome = self.eval_kind(expr).map_err(|error| error.at(expr.span.start));
+        self.env.depth -= 1;
+        outcome
+    }
+
+    /// Counts the levels of evaluation, nested templates and macros included, which bounds the stack.
+    #[inline]
+    fn deeper(&mut self) -> Result<(), RenderError> {
+        if self.env.depth == EVALUATION_DEPTH_MAX {
+            return Err(RenderError::limit(format!(
+                "the evaluation is nested deeper than {EVALUATION_DEPTH_MAX} levels"
+            )));
+        }
+        self.env.depth += 1;
+        Ok(())
     }
 
     #[cold]
     fn eval_traced(&mut self, expr: &'m Expr) -> Outcome {
+        self.deeper()?;
         self.env.trace_depth += 1;
         let outcome = self.eval_kind(expr).map_err(|error| error.at(expr.span.start));
-        self.env.trace_depth -= 1;
         self.env.note_step(self.source, expr.span, outcome.as_ref());
+        self.env.trace_depth -= 1;
+        self.env.depth -= 1;
         outcome
     }
 
@@ -272,10 +289,7 @@ impl<'m, 'e> Machine<'m, 'e> {
             return Ok(value.clone());
         }
         let outer = if self.scopes.sees_variables() { self.outer_variable(name) } else { None };
-        outer.ok_or_else(|| {
-            let names = self.variables.names();
-            RenderError::missing(name).with_nearest(names.iter().map(String::as_str).chain(self.scopes.names()))
-        })
+        outer.ok_or_else(|| RenderError::missing(name))
     }
 
     fn outer_variable(&self, name: &str) -> Option<Value> {

@@ -59,11 +59,6 @@ impl Scopes {
         self.seen().find_map(|scope| scope.own.get(name))
     }
 
-    /// Names of all scopes, for messages.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.seen().flat_map(|scope| scope.own.keys().map(|key| &**key))
-    }
-
     /// Defines a variable in the innermost scope.
     pub(crate) fn define(&mut self, name: &str, value: Value) {
         if let Some(scope) = self.0.last_mut() {

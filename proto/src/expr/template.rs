@@ -64,7 +64,7 @@ impl Template {
     pub fn render(&self, variables: &dyn Variables, env: &mut Env<'_>) -> Result<String, RenderError> {
         let Some(parsed) = &self.0.parsed else { return Ok(self.source().to_owned()) };
         let mut machine = Machine::new(&self.0.source, parsed, variables, env);
-        machine.render().map_err(|error| error.within(self.source()))
+        machine.render().map_err(|error| error.within(self.source(), || variables.names()))
     }
 
     /// Renders to a value: a template that is one expression and nothing else keeps the kind of its value.
@@ -74,7 +74,7 @@ impl Template {
     pub fn value(&self, variables: &dyn Variables, env: &mut Env<'_>) -> Result<Value, RenderError> {
         let Some(parsed) = &self.0.parsed else { return Ok(Value::Text(self.0.source.clone())) };
         let mut machine = Machine::new(&self.0.source, parsed, variables, env);
-        machine.value().map_err(|error| error.within(self.source()))
+        machine.value().map_err(|error| error.within(self.source(), || variables.names()))
     }
 }
 

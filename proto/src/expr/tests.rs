@@ -76,3 +76,18 @@ fn verdicts_follow_the_trimmed_text() {
         assert!(verdict(text), "{text:?}");
     }
 }
+
+#[test]
+fn templates_that_render_each_other_deeply_end_with_an_error_and_not_with_the_stack() {
+    let nested = |inner: &str| format!("{{{{ {}render({inner}){} }}}}", "[".repeat(200), "]".repeat(200));
+    let mut variables = Map::new();
+    for level in 1..15 {
+        variables.insert(format!("v{level}"), Value::from(nested(&format!("v{}", level - 1))));
+    }
+    variables.insert("v0", Value::from("end"));
+    let error = Template::compile(&nested("v14")).unwrap().render(&variables, &mut env()).unwrap_err();
+    assert_eq!(error.class(), Class::Limit);
+    let recursive = "{% macro m(n) %}{{ [[[[[[[[m(n)]]]]]]]] }}{% endmacro %}{{ m(1) }}";
+    let error = Template::compile(recursive).unwrap().render(&variables, &mut env()).unwrap_err();
+    assert_eq!(error.class(), Class::Limit);
+}
