@@ -259,10 +259,9 @@ impl Printer<'_> {
 }
 
 fn spelling(operator: Binary) -> &'static str {
-    let mut found =
-        INFIX.iter().filter(|(_, _, infix)| *infix == Infix::Binary(operator)).map(|(spelled, _, _)| *spelled);
-    // `equals` and `==` are the same operator.
-    found.next_back().unwrap_or("")
+    // `equals` and `==` are the same operator; the later one in the table is the sign.
+    let found = INFIX.iter().rev().find(|(_, _, infix)| *infix == Infix::Binary(operator));
+    found.map_or("", |(spelled, _, _)| spelled)
 }
 
 fn test_name(test: Test) -> &'static str {

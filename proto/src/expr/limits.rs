@@ -19,7 +19,7 @@ pub(super) const RENDER_DEPTH_MAX: usize = 16;
 pub(super) const CALL_DEPTH_MAX: usize = 32;
 
 /// Levels of evaluation at one time, over all templates and macros that call each other, which bounds the stack.
-pub const EVALUATION_DEPTH_MAX: usize = 400;
+pub(super) const EVALUATION_DEPTH_MAX: usize = 400;
 
 /// Longest template, in bytes.
 pub const TEMPLATE_BYTES_MAX: usize = 1024 * 1024;
