@@ -132,7 +132,7 @@ impl Launch {
         let mut command = Command::new(&self.binary);
         command.args(["server", "local"]).arg("--flows").arg(self.flows()).arg("--data").arg(self.data());
         command.arg("--address-file").arg(self.address_file());
-        if !self.arguments.iter().any(|argument| argument == "--listen") {
+        if !self.arguments.iter().any(|argument| argument.as_encoded_bytes().starts_with(b"--listen")) {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         command.args(&self.arguments).envs(self.variables.iter().map(|(name, value)| (name, value)));
