@@ -1,5 +1,6 @@
 //! What is fuzzed. Each target names its claim, its first inputs, and what it does with an input.
 
+mod core;
 mod expressions;
 mod flows;
 
@@ -46,5 +47,17 @@ pub(crate) const TARGETS: &[Target] = &[
         claim: "any text gives flows, or faults with a place in the text, and twice the same",
         seeds: flows::documents,
         run: flows::read,
+    },
+    Target {
+        name: "record",
+        claim: "any bytes are refused as a record or come back as written, and no event makes the fold panic",
+        seeds: core::records,
+        run: core::read_record,
+    },
+    Target {
+        name: "turn",
+        claim: "whatever happens in whatever order, the fold of a commit is what its turn gave, and nothing gets stuck",
+        seeds: core::scripts,
+        run: core::take_turns,
     },
 ];

@@ -3,6 +3,9 @@
 //! Owners take turns exactly as the engine's shell does, over logs in memory. The dice of a seed decide what happens next: which
 //! message arrives, is lost, comes late or twice, which node dies at which step, who thinks that it owns a partition. A
 //! checker reads nothing but the logs and says at once what does not hold. A failing seed fails the same way every time.
+//!
+//! `cargo run --profile sim -p windhover-sim -- --seeds 0..500` builds quickly and keeps every assertion on; `--mutants` prints the
+//! table of planted defects and which seed finds each.
 
 mod canon;
 pub mod catalog;
