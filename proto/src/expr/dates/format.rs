@@ -183,6 +183,9 @@ fn zone_field(moment: &Moment, letter: char, count: usize) -> String {
     match letter {
         'V' => moment.zone.name.clone(),
         'z' => zone_name(moment, count),
+        'v' if count == 4 => {
+            zone_name(moment, 4).replace(" Standard", "").replace(" Daylight", "").replace(" Summer", "")
+        }
         'v' => generic_zone_name(moment),
         'O' => localized_offset(offset, count),
         'X' if offset == Offset::UTC => "Z".into(),

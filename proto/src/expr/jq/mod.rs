@@ -78,6 +78,9 @@ def combinations: if length == 0 then [] else .[0][] as $x | (.[1:] | combinatio
 def combinations($n): . as $dot | [range($n)] | map($dot) | combinations;
 def ltrimstr($s): if isstring and ($s | isstring) then _ltrimstr($s) else . end;
 def rtrimstr($s): if isstring and ($s | isstring) then _rtrimstr($s) else . end;
+def leaf_paths: paths(. < []);
+def @csv: if isarray then map(if isstring then "\"" + (split("\"") | join("\"\"")) + "\"" elif . == null then "" elif . < [] then tojson else error("not a cell") end) | join(",") else error("not an array") end;
+def @tsv: if isarray then map(if isstring then (split("\\") | join("\\\\") | split("\t") | join("\\t") | split("\n") | join("\\n")) elif . == null then "" elif . < [] then tojson else error("not a cell") end) | join("\t") else error("not an array") end;
 def _list: if . >= {} then error("an object has no numbers as keys") else . end;
 def _list_or_nothing: if . >= {} then empty else . end;
 "#;
@@ -142,7 +145,10 @@ fn prelude() -> &'static [Def<&'static str>] {
         // Ours stand behind the ones that they use, and before the ones that use them.
         let ours = jaq_core::load::parse(DEFINITIONS, |parser| parser.defs()).unwrap_or_default();
         let place = all.iter().position(|def| def.name == "type").map_or(all.len(), |at| at + 1);
-        all.splice(place..place, ours);
+        let (late, early): (Vec<_>, Vec<_>) =
+            ours.into_iter().partition(|def| def.name.starts_with('@') || def.name == "leaf_paths");
+        all.splice(place..place, early);
+        all.extend(late);
         all
     })
 }
@@ -181,6 +187,9 @@ mod tests {
             ("now", "[1.714979289E9]"),
             ("[3,1,2] | sort | map(. * 10) | first", "[10]"),
             ("\"ab\" * 3", "[\"ababab\"]"),
+            ("[1,\"a\\\"b\",null] | @csv", r#"["1,\"a\"\"b\","]"#),
+            ("[1,\"a\\tb\"] | @tsv", r#"["1\ta\\tb"]"#),
+            ("{\"a\":[1]} | [leaf_paths]", r#"[[["a",0]]]"#),
             ("[[1,2],[3,4]] | [combinations]", "[[[1,3],[1,4],[2,3],[2,4]]]"),
         ] {
             let source = format!("{{{{ 1 | jq('{program}') }}}}");
