@@ -30,9 +30,6 @@ pub(crate) use store::{Failed, Store};
 /// How long an answer waits at most for the views to see what was appended before the request.
 const SETTLE_MAX: Duration = Duration::from_secs(1);
 
-/// How long to wait before owners are asked again that did not answer.
-const SETTLE_POLL: Duration = Duration::from_millis(20);
-
 /// How long ended executions are shown, in days since their start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
@@ -125,13 +122,8 @@ impl Views {
 
     async fn settle_partitions(&self, owners: &SharedOwners, wanted: std::ops::RangeInclusive<u16>) {
         let Ok(inbox) = self.log.head(LogName::Inbox { shard: 0 }).await else { return };
-        while self.decided.load(Ordering::Acquire) < inbox.0 {
-            if owners.settled(inbox).await.is_some() {
-                self.decided.fetch_max(inbox.0, Ordering::AcqRel);
-            } else {
-                // Nobody owns a partition now, as during a start; the caller bounds how long that is waited for.
-                tokio::time::sleep(SETTLE_POLL).await;
-            }
+        if self.decided.load(Ordering::Acquire) < inbox.0 && owners.settled(inbox).await.is_some() {
+            self.decided.fetch_max(inbox.0, Ordering::AcqRel);
         }
         for partition in wanted {
             if let Ok(head) = self.log.head(LogName::Executions { partition }).await {

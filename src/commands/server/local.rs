@@ -12,6 +12,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use axum::http::Request;
+use tower::ServiceExt as _;
 use windhover_console::{Console, Kept};
 use windhover_engine::{AllowedHost, Engine};
 use windhover_eventlog::{
@@ -25,6 +27,7 @@ use windhover_proto::{codec, seal::SealKey};
 
 use super::{
     Options, address, banner, key, listen,
+    patient::Patient,
     stop::Stop,
     surroundings::ProcessEnvironment,
     watch::{self, Watcher},
@@ -70,7 +73,7 @@ async fn serve(options: Options) -> anyhow::Result<()> {
     let routes = start_ingress(&options, &common, &engine).router().merge(console.router());
     let serving = tokio::spawn(windhover_ingress::server::serve(listener, routes, stop.clone().requested()));
     tokio::select! {
-        ready = ready(&engine) => ready?,
+        ready = ready(&engine, console.router()) => ready?,
         () = stop.clone().requested() => {}
     }
     announce(&options, &common, bound)?;
@@ -151,7 +154,7 @@ fn start_console(options: &Options, common: &Common, engine: &Arc<Engine>) -> an
     let asked = Arc::downgrade(engine);
     let started = Console::start(windhover_console::Options {
         log: common.log.clone(),
-        owners: engine.clone(),
+        owners: Arc::new(Patient(engine.clone())),
         deployments: common.deployments.clone(),
         folder: options.data.join("console"),
         kept: Kept { ended_days: options.retention_days, failed_days: options.retention_failed_days },
@@ -172,21 +175,27 @@ fn not_ready(engine: &Engine) -> Option<String> {
     (idle > 0).then(|| format!("{idle} partitions do not take turns yet"))
 }
 
-/// Resolves when every partition takes turns.
+/// Resolves when every partition takes turns and the views have caught up.
 ///
 /// # Errors
-/// When one cannot: then the log is not what it was, and an operator must know before anything else happens.
-async fn ready(engine: &Engine) -> anyhow::Result<()> {
+/// When a partition cannot: then the log is not what it was, and an operator must know before anything else happens.
+async fn ready(engine: &Engine, console: axum::Router) -> anyhow::Result<()> {
     loop {
         let status = engine.status();
         if let Some((partition, reason)) = status.stopped.first_key_value() {
             bail!("partition {partition} cannot go on: {reason}");
         }
-        if status.idle.is_empty() {
+        if status.idle.is_empty() && is_ready(&console).await {
             return Ok(());
         }
         tokio::time::sleep(READY_POLL).await;
     }
+}
+
+/// Asks as an orchestrator does.
+async fn is_ready(console: &axum::Router) -> bool {
+    let Ok(request) = Request::get("/ready").body(axum::body::Body::empty()) else { return false };
+    console.clone().oneshot(request).await.is_ok_and(|answer| answer.status().is_success())
 }
 
 /// Tells people and programs that the server is ready.

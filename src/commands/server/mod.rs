@@ -6,6 +6,7 @@ mod key;
 mod listen;
 mod local;
 mod options;
+mod patient;
 mod size;
 mod stop;
 mod surroundings;

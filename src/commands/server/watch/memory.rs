@@ -100,7 +100,8 @@ impl Memory {
         let saved = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
             file.write_all(&text)?;
             file.as_file().sync_all()?;
-            Ok(drop(file.persist(&self.place)?))
+            file.persist(&self.place)?;
+            Ok(())
         });
         saved.with_context(|| format!("{} cannot be written", self.place.display()))
     }
