@@ -8,6 +8,10 @@ mod document;
 mod duration;
 mod view;
 
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 use std::{io, path::PathBuf, sync::Arc};
 
 use axum::Router;

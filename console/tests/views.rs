@@ -1,117 +1,45 @@
 //! Views over a log: what was committed is found, in one order, and found again after the views were deleted.
 
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, http::Request};
-use bytes::Bytes;
-use tower::ServiceExt;
+use futures_util::future::BoxFuture;
+use support::{LAYOUT, Writer, created, created_by, ended, get, get_bytes, id, logged};
 use windhover_console::{Console, Kept, Options};
 use windhover_eventlog::{
-    Append, Expect, Layout, LogName, SharedLog, ask::NoOwners, definitions::Deployments, memory::Memory,
+    Append, Expect, LogName, ObjectName, Position, SharedLog,
+    ask::{Answer, NoOwners, Owners, Question, SharedOwners},
+    definitions::Deployments,
+    memory::Memory,
 };
-use windhover_proto::{
-    codec::{self, CommitHeader, Consumed, Line, RecordHash},
-    delivery::{Delivery, FlowRef, RawRequest},
-    event::{Event, ExecutionCreated},
-    id::{DeliveryId, ExecutionId, Fingerprint, TenantId},
-    request::{Body as RequestBody, Request as Delivered},
-    state::State,
-    time::Timestamp,
-};
+use windhover_proto::{event::Event, id::Fingerprint, request::Body, state::State};
 
-const LAYOUT: Layout = Layout { format: 1, partitions: 2, shards: 1 };
+const FOREVER: Kept = Kept { ended_days: 1_000_000, failed_days: 1_000_000 };
 
-/// Appends commits as an engine would.
-struct Writer {
-    log: SharedLog,
-    heads: [(u64, Option<RecordHash>); 2],
+async fn console(writer: &Writer, folder: &Path) -> Console {
+    console_with(writer, folder, FOREVER, Arc::new(NoOwners)).await
 }
 
-impl Writer {
-    fn new() -> Self {
-        Self { log: Memory::new(LAYOUT), heads: [(0, None); 2] }
-    }
-
-    async fn commit(&mut self, id: ExecutionId, at: i64, events: Vec<Event>) {
-        let partition = id.partition(LAYOUT.partitions);
-        let (position, hash) = self.heads[usize::from(partition)];
-        let header = CommitHeader {
-            partition,
-            epoch: 1,
-            now: Timestamp::from_millis(at),
-            seed: 0,
-            logic_version: 1,
-            definitions_at: 0,
-            consumed: Consumed::default(),
-            prev_position: position,
-            prev_hash: hash,
-        };
-        let line = Line { at: Timestamp::from_millis(at), events };
-        let bytes = Bytes::from(codec::encode_commit(&header, [(id, &line)]));
-        let log = LogName::Executions { partition };
-        let append = Append { log, bytes: bytes.clone(), expect: Expect::Anything, resend_id: None };
-        let position = self.log.append(append).await.unwrap();
-        self.heads[usize::from(partition)] = (position.0, Some(codec::hash(&bytes)));
-    }
-
-    async fn console(&self, folder: &Path) -> Console {
-        Console::start(Options {
-            log: self.log.clone(),
-            owners: Arc::new(NoOwners),
-            deployments: Deployments::open(self.log.clone()).await.unwrap(),
-            folder: folder.join("console"),
-            kept: Kept { ended_days: 1_000_000, failed_days: 1_000_000 },
-            not_ready: Arc::new(|| None),
-        })
-        .unwrap()
-    }
-}
-
-fn id(number: u8) -> ExecutionId {
-    ExecutionId::from_bytes([number; 16])
-}
-
-fn created(flow: &str) -> Event {
-    let body = Some(RequestBody::Text(r#"{"n":null}"#.into()));
-    let request = Delivered { method: "POST".into(), query: String::new(), headers: vec![], body };
-    Event::ExecutionCreated(Box::new(ExecutionCreated {
-        flow: FlowRef {
-            tenant: TenantId::main(),
-            namespace: "company.team".parse().unwrap(),
-            flow: flow.parse().unwrap(),
-            revision: 1,
-        },
-        seed: 1,
-        labels: vec![("team".into(), flow.into())],
-        inputs: None,
-        delivery: Delivery {
-            id: DeliveryId::from_bytes([1; 16]),
-            trigger: "hook".parse().unwrap(),
-            received_at: Timestamp::from_millis(1),
-            key: None,
-            fingerprint: Fingerprint::of(b"x"),
-            request: RawRequest::new(&request),
-        },
-    }))
-}
-
-fn ended(state: State) -> Event {
-    Event::ExecutionEnded { state, outputs: None, afterwards: Default::default() }
-}
-
-async fn get(router: &Router, path: &str) -> (u16, serde_json::Value) {
-    let request = Request::get(path).body(Body::empty()).unwrap();
-    let response = router.clone().oneshot(request).await.unwrap();
-    let status = response.status().as_u16();
-    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+async fn console_with(writer: &Writer, folder: &Path, kept: Kept, owners: SharedOwners) -> Console {
+    Console::start(Options {
+        log: writer.log.clone(),
+        owners,
+        deployments: Deployments::open(writer.log.clone()).await.unwrap(),
+        folder: folder.join("console"),
+        kept,
+        not_ready: Arc::new(|| None),
+    })
+    .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_execution_is_found_right_after_its_commit_and_an_unknown_one_is_404() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new();
-    let console = writer.console(folder.path()).await;
+    let console = console(&writer, folder.path()).await;
     let router = console.router();
     for number in 1..=20 {
         writer.commit(id(number), 1000, vec![created("echo"), Event::ExecutionStarted]).await;
@@ -135,7 +63,7 @@ async fn a_search_filters_orders_and_counts_across_partitions() {
         writer.commit(id(number), 1000 + i64::from(number / 4), vec![created(flow), Event::ExecutionStarted]).await;
         writer.commit(id(number), 5000, vec![ended(state)]).await;
     }
-    let console = writer.console(folder.path()).await;
+    let console = console(&writer, folder.path()).await;
     let router = console.router();
     let ids = |body: &serde_json::Value| -> Vec<String> {
         body["results"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
@@ -166,27 +94,24 @@ async fn views_that_were_deleted_or_damaged_are_made_again_with_the_same_answers
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new();
     for number in 1..=50u8 {
-        let logged = Event::Logged(windhover_proto::event::Logged {
-            task_run: None,
-            level: windhover_proto::flow::LogLevel::Info,
-            message: format!("line {number}"),
-        });
+        let logged = logged(format!("line {number}"));
         let events = vec![created("echo"), Event::ExecutionStarted, logged, ended(State::Success)];
         writer.commit(id(number), i64::from(number), events).await;
     }
     let answers = async |folder: &Path| {
-        let console = writer.console(folder).await;
+        let console = console(&writer, folder).await;
         let router = console.router();
-        let mut all = vec![get(&router, "/api/v1/main/executions/search?size=100").await];
+        let mut all = vec![get_bytes(&router, "/api/v1/main/executions/search?size=100").await];
         for number in 1..=50 {
-            all.push(get(&router, &format!("/api/v1/main/executions/{}", id(number))).await);
-            all.push(get(&router, &format!("/api/v1/main/logs/{}", id(number))).await);
+            all.push(get_bytes(&router, &format!("/api/v1/main/executions/{}", id(number))).await);
+            all.push(get_bytes(&router, &format!("/api/v1/main/logs/{}", id(number))).await);
         }
         all
     };
     let before = answers(folder.path()).await;
-    assert_eq!(before[0].1["total"], 50);
-    assert_eq!(before[2].1[0]["message"], "line 1");
+    let json = |index: usize| serde_json::from_slice::<serde_json::Value>(&before[index].1).unwrap();
+    assert_eq!(json(0)["total"], 50);
+    assert_eq!(json(2)[0]["message"], "line 1");
     assert_eq!(answers(folder.path()).await, before, "after a restart");
     std::fs::remove_dir_all(folder.path().join("console")).unwrap();
     assert_eq!(answers(folder.path()).await, before, "after deletion");
@@ -197,4 +122,151 @@ async fn views_that_were_deleted_or_damaged_are_made_again_with_the_same_answers
         .unwrap()
         .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().contains("damaged")));
     assert_eq!(aside.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_of_many_commits_is_shown_as_its_newest_one_left_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new();
+    let console = console(&writer, folder.path()).await;
+    let router = console.router();
+    writer.commit(id(1), 1000, vec![created("echo")]).await;
+    for (at, event, state) in [
+        (1001, Event::ExecutionStarted, "RUNNING"),
+        (1002, logged("one".into()), "RUNNING"),
+        (1003, logged("two".into()), "RUNNING"),
+        (1004, ended(State::Failed), "FAILED"),
+    ] {
+        writer.commit(id(1), at, vec![event]).await;
+        writer.commit(id(3), at, vec![created("other"), ended(State::Success)]).await;
+        let (_, body) = get(&router, "/api/v1/executions/search?filters[flowId][EQUALS]=echo").await;
+        assert_eq!((body["total"].as_u64(), body["results"][0]["state"]["current"].as_str()), (Some(1), Some(state)));
+    }
+    let (_, body) = get(&router, &format!("/api/v1/executions/{}", id(1))).await;
+    assert_eq!(body["state"]["endDate"], "1970-01-01T00:00:01.004Z");
+    let (_, lines) = get(&router, &format!("/api/v1/logs/{}", id(1))).await;
+    assert_eq!(lines.as_array().map(Vec::len), Some(2));
+    let (_, body) = get(&router, "/api/v1/executions/search").await;
+    assert_eq!(body["total"], 2, "an execution that was made anew under its id is listed once");
+}
+
+/// An engine that commits what is in the inbox a while after it was asked.
+#[derive(Debug)]
+struct Slow(SharedLog);
+
+impl Owners for Slow {
+    fn ask(&self, _question: Question) -> BoxFuture<'static, Option<Answer>> {
+        Box::pin(std::future::ready(None))
+    }
+
+    fn settled(&self, inbox: Position) -> BoxFuture<'static, Option<Vec<Position>>> {
+        let log = self.0.clone();
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            let mut writer = Writer::on(log);
+            writer.commit(id(u8::try_from(inbox.0).unwrap()), 1000, vec![created("echo"), ended(State::Success)]).await;
+            Some(vec![])
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_waits_for_what_was_accepted_before_the_request() {
+    for path in
+        [format!("/api/v1/executions/{}", id(1)), "/api/v1/executions/search".into(), format!("/api/v1/logs/{}", id(1))]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::new();
+        let console = console_with(&writer, folder.path(), FOREVER, Arc::new(Slow(writer.log.clone()))).await;
+        let router = console.router();
+        let accepted = Append {
+            log: LogName::Inbox { shard: 0 },
+            bytes: "accepted".into(),
+            expect: Expect::Anything,
+            resend_id: None,
+        };
+        assert_eq!(writer.log.append(accepted).await.unwrap(), Position(1));
+        let (status, body) = get(&router, &path).await;
+        assert_eq!(status, 200, "{path}");
+        assert!(
+            path.ends_with("1111") || body["total"] == 1 || body["id"].is_string() || body.is_array(),
+            "{path}: {body}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_past_its_time_or_trimmed_is_not_shown_before_and_after_a_rebuild() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new();
+    let now = i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let day = 24 * 60 * 60 * 1000;
+    let same_partition: Vec<_> = (1..=200).map(id).filter(|id| id.partition(LAYOUT.partitions) == 0).take(5).collect();
+    let ages = [50, 40, 31, 31, 1];
+    let states = [State::Success, State::Failed, State::Success, State::Failed, State::Success];
+    let mut positions = vec![];
+    for ((id, age), state) in same_partition.iter().zip(ages).zip(states) {
+        positions.push(writer.commit(*id, now - age * day, vec![created("echo"), ended(state)]).await);
+    }
+    let shown = async || {
+        let console =
+            console_with(&writer, folder.path(), Kept { ended_days: 30, failed_days: 90 }, Arc::new(NoOwners)).await;
+        let router = console.router();
+        let (_, body) = get(&router, "/api/v1/executions/search").await;
+        let mut statuses = vec![];
+        for id in &same_partition {
+            statuses.push(get(&router, &format!("/api/v1/executions/{id}")).await.0);
+        }
+        (body["total"].as_u64(), statuses)
+    };
+    let remake = || std::fs::remove_dir_all(folder.path().join("console")).unwrap();
+    let kept = (Some(3), vec![404, 200, 404, 200, 200]);
+    assert_eq!(shown().await, kept);
+    remake();
+    assert_eq!(shown().await, kept);
+    writer.log.trim(LogName::Executions { partition: 0 }, Position(positions[2])).await.unwrap();
+    let left = (Some(2), vec![404, 404, 404, 200, 200]);
+    assert_eq!(shown().await, left);
+    remake();
+    assert_eq!(shown().await, left);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_not_the_one_that_was_folded_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new();
+    writer.commit(id(1), 1000, vec![created("echo")]).await;
+    writer.commit(id(1), 1001, vec![ended(State::Success)]).await;
+    let first = console(&writer, folder.path()).await;
+    assert_eq!(get(&first.router(), &format!("/api/v1/executions/{}", id(1))).await.0, 200);
+    drop(first);
+    let mut other = Writer::on(Memory::new(LAYOUT));
+    other.commit(id(1), 5000, vec![created("other")]).await;
+    let lost = console(&other, folder.path()).await;
+    let router = lost.router();
+    get(&router, "/api/v1/executions/search").await;
+    let (status, body) = get(&router, "/ready").await;
+    assert_eq!(status, 503);
+    assert!(body["reason"].as_str().unwrap().contains("ends at 1, but 2 was seen"), "{body}");
+    drop((lost, router));
+    other.commit(id(1), 5001, vec![ended(State::Success)]).await;
+    let changed = console(&other, folder.path()).await;
+    let router = changed.router();
+    get(&router, "/api/v1/executions/search").await;
+    let (_, body) = get(&router, "/ready").await;
+    assert!(body["reason"].as_str().unwrap().contains("is another one"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_kept_apart_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new();
+    let bytes = br#"{"big":[1,2]}"#.to_vec();
+    let fingerprint = Fingerprint::of(&bytes);
+    let body = Body::Blob { fingerprint, size_bytes: bytes.len() as u64 };
+    writer.log.put_object(ObjectName::new(format!("blob/{fingerprint}")).unwrap(), bytes.into()).await.unwrap();
+    writer.commit(id(1), 1, vec![created_by("echo", body), ended(State::Success)]).await;
+    let console = console(&writer, folder.path()).await;
+    let (_, body) = get(&console.router(), &format!("/api/v1/executions/{}", id(1))).await;
+    assert_eq!(body["trigger"]["variables"]["body"], serde_json::json!({"big": [1, 2]}));
 }

@@ -44,7 +44,7 @@ pub(super) async fn flow(
 ) -> Result<Response, Refused> {
     let wanted = Wanted::parse(&Parameters::parse(query.as_deref().unwrap_or_default())?)?;
     let key = flow_key(&path)?;
-    let unreadable = |_| Problem::from(Code::Unavailable.because("the definitions cannot be read now"));
+    let unreadable = |_| Code::Unavailable.because("the definitions cannot be read now");
     let definitions = parts.options.deployments.refreshed().await.map_err(unreadable)?;
     let found = match wanted.revision {
         Some(number) => definitions.revisions(&key).find(|revision| revision.reference.revision == number),

@@ -11,8 +11,9 @@ use windhover_proto::{flow::LogLevel, problem::Code};
 
 use super::{
     Refused,
+    executions::find,
     parameters::{Parameters, unsupported},
-    tenant::{Path, execution_id, execution_not_found, part, tenant},
+    tenant::Path,
 };
 use crate::{Parts, document};
 
@@ -22,17 +23,9 @@ pub(super) async fn logs(
     path: Path,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refused> {
-    let (tenant, id) = (tenant(&path)?, execution_id(&path)?);
     let lowest = lowest_level(&Parameters::parse(query.as_deref().unwrap_or_default())?)?;
-    let mut found = parts.views.execution(&id)?;
-    if found.as_ref().is_none_or(|execution| !execution.over) {
-        parts.views.settle_one(&parts.options.owners, &id).await;
-        found = parts.views.execution(&id)?;
-    }
-    if found.is_none_or(|execution| execution.flow.tenant != tenant) {
-        return Err(execution_not_found(part(&path, "id")).into());
-    }
-    let mut documents = document::logs(id, &parts.views.lines(&id)?);
+    let (execution, lines) = find(&parts, &path).await?;
+    let mut documents = document::logs(execution.id, &lines);
     documents.retain(|document| lowest.is_none_or(|lowest| document.level >= lowest));
     Ok(Json(documents).into_response())
 }

@@ -19,7 +19,7 @@ use axum::{
 };
 use windhover_proto::problem::{CONTENT_TYPE, Code, Problem};
 
-use crate::{Parts, view::Failed};
+use crate::{Parts, view::ViewError};
 
 pub(crate) fn router(parts: Arc<Parts>) -> Router {
     let api = |prefix: &str| {
@@ -51,10 +51,15 @@ impl From<Problem> for Refused {
     }
 }
 
-impl From<Failed> for Refused {
-    fn from(error: Failed) -> Self {
-        tracing::error!(%error, "a view cannot be read");
-        Self(Code::Internal.because("the view cannot be read; it is made again from the log at the next start"))
+impl From<ViewError> for Refused {
+    fn from(error: ViewError) -> Self {
+        tracing::warn!(%error, "a request could not be answered from the views");
+        Self(match error {
+            ViewError::Making | ViewError::Store(_) => Code::Unavailable
+                .because("the views are being made again from the log; nothing is lost, try again soon"),
+            ViewError::Log(_) => Code::Unavailable.because("the log cannot be read now"),
+            ViewError::Decode(_) => Code::Internal.because("a commit cannot be read; the server's log says which"),
+        })
     }
 }
 

@@ -1,6 +1,11 @@
 //! `GET executions/search`: filters, order, pages.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use axum::{
     Json,
@@ -22,11 +27,14 @@ use super::{
 use crate::{
     Parts,
     document::{self, Detail},
-    view::{Failed, Row, Views},
+    view::{Failed, Kept, Opened, RowView, Settled, ViewError},
 };
 
 /// Most executions on one page: each is read whole.
 const SIZE_MAX: usize = 1000;
+
+/// How far pages reach: what stands before a page is sorted too. Filters reach everything.
+const DEPTH_MAX: usize = 100_000;
 
 /// What may be asked for, for messages.
 const SUPPORTED: [&str; 11] = [
@@ -58,33 +66,120 @@ pub(super) async fn search(
 ) -> Result<Response, Refused> {
     let tenant = tenant(&path)?;
     let query = Query::parse(&Parameters::parse(query.as_deref().unwrap_or_default())?)?;
-    parts.views.settle(&parts.options.owners).await;
-    let reading = parts.clone();
-    let found = tokio::task::spawn_blocking(move || find(&reading.views, &tenant, &query)).await;
-    let (ids, total) = found.map_err(|_| Code::Internal.because("the search panicked"))??;
-    let mut executions = Vec::with_capacity(ids.len());
-    for id in ids {
-        executions.extend(parts.views.execution(&id)?);
+    answer(&parts, tenant, query).await
+}
+
+/// Answers a search with what was appended before it.
+async fn answer(parts: &Arc<Parts>, tenant: TenantId, query: Query) -> Result<Response, Refused> {
+    if parts.views.settle(&parts.options.owners).await == Settled::Making {
+        return Err(ViewError::Making.into());
     }
+    let shown = Shown { tenant, firsts: parts.views.firsts().await?, kept: parts.views.kept(), now_ms: now_ms() };
+    let reading = parts.clone();
+    let finding = move || reading.views.noting_damage(|opened| find(opened, &shown, &query));
+    let found = tokio::task::spawn_blocking(finding).await;
+    let found = found.map_err(|_| Code::Internal.because("the search panicked"))??;
+    let (ids, total) = found.page()?;
+    let executions = parts.views.executions(&ids).await?;
     let results = executions.iter().map(|execution| document::execution(execution, None, Detail::Listed)).collect();
     Ok(Json(Page { results, total }).into_response())
 }
 
-/// The ids on the wanted page, and how many match in all.
-fn find(views: &Views, tenant: &TenantId, query: &Query) -> Result<(Vec<ExecutionId>, usize), Failed> {
-    let mut found = Vec::new();
-    for store in views.stores() {
-        for item in store.rows() {
-            let (id, row) = item?;
-            if row.tenant == *tenant && query.filters.iter().all(|filter| filter.holds(&row)) {
-                found.push((id, row));
-            }
+fn now_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Which executions a request may see at all.
+struct Shown {
+    tenant: TenantId,
+    /// Where the log of each partition begins.
+    firsts: Vec<u64>,
+    kept: Kept,
+    now_ms: i64,
+}
+
+impl Shown {
+    fn shows(&self, partition: u16, row: &RowView<'_>) -> bool {
+        row.tenant == self.tenant.as_str()
+            && self.firsts.get(usize::from(partition)).is_none_or(|first| row.first_commit >= *first)
+            && self.kept.shows(row.start_ms, row.state, self.now_ms)
+    }
+}
+
+/// The best executions up to the end of the wanted page, and how many match in all.
+struct Found {
+    best: BinaryHeap<Ranked>,
+    total: usize,
+    skipped: usize,
+    size: usize,
+}
+
+impl Found {
+    fn new(query: &Query) -> Self {
+        let skipped = (query.page - 1).saturating_mul(query.size);
+        Self { best: BinaryHeap::new(), total: 0, skipped, size: query.size }
+    }
+
+    fn depth(&self) -> usize {
+        self.skipped.saturating_add(self.size).min(DEPTH_MAX)
+    }
+
+    fn add(&mut self, ranked: Ranked) {
+        self.total += 1;
+        if self.best.len() < self.depth() {
+            self.best.push(ranked);
+        } else if let Some(mut worst) = self.best.peek_mut()
+            && ranked < *worst
+        {
+            *worst = ranked;
         }
     }
-    found.sort_unstable_by(|one, other| query.order(one, other));
-    let total = found.len();
-    let page = found.into_iter().skip((query.page - 1).saturating_mul(query.size)).take(query.size);
-    Ok((page.map(|(id, _)| id).collect(), total))
+
+    /// The ids on the page, and the total.
+    fn page(self) -> Result<(Vec<ExecutionId>, usize), Problem> {
+        if self.skipped < self.total && self.skipped.saturating_add(self.size) > DEPTH_MAX {
+            let text =
+                format!("`page` and `size` reach beyond the first {DEPTH_MAX} results; narrow the filters instead");
+            return Err(Code::Unprocessable.because(text));
+        }
+        let sorted = self.best.into_sorted_vec();
+        let page = sorted.into_iter().skip(self.skipped).take(self.size);
+        Ok((page.map(|ranked| ExecutionId::from_bytes(ranked.id)).collect(), self.total))
+    }
+}
+
+fn find(opened: &Opened, shown: &Shown, query: &Query) -> Result<Found, Failed> {
+    let mut found = Found::new(query);
+    for store in &opened.stores {
+        store.each_row(|id, row| {
+            if shown.shows(store.partition, &row) && query.filters.iter().all(|filter| filter.holds(row)) {
+                found.add(query.rank(id, row));
+            }
+        })?;
+    }
+    Ok(found)
+}
+
+/// The place of an execution in the asked order; ids break ties, so that every list has one order. Ids compare as their texts
+/// do: both are of one length and in the order of the alphabet.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    keys: Vec<SortKey>,
+    id: [u8; 16],
+}
+
+/// One field in its direction. The same place of two rows always holds the same kind.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum SortKey {
+    Ascending(SortValue),
+    Descending(Reverse<SortValue>),
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum SortValue {
+    Number(Option<i64>),
+    Text(String),
 }
 
 /// A search.
@@ -163,13 +258,13 @@ impl Match {
 }
 
 impl Filter {
-    fn holds(&self, row: &Row) -> bool {
+    fn holds(&self, row: RowView<'_>) -> bool {
         match self {
             Filter::State(state) => state.holds(row.state.as_str()),
-            Filter::Namespace(namespace) => namespace.holds(row.namespace.as_str()),
-            Filter::Flow(flow) => flow.holds(row.flow.as_str()),
+            Filter::Namespace(namespace) => namespace.holds(row.namespace),
+            Filter::Flow(flow) => flow.holds(row.flow),
             Filter::Label { key, value } => {
-                let own = row.labels.iter().find(|(own, _)| own == key).map(|(_, value)| value.as_str());
+                let own = row.labels().find(|(own, _)| own == key).map(|(_, value)| value);
                 match value {
                     Match::NoneOf(_) => own.is_none_or(|own| value.holds(own)),
                     _ => own.is_some_and(|own| value.holds(own)),
@@ -202,31 +297,28 @@ impl Query {
         Ok(())
     }
 
-    /// The asked order, then the newest first, then the id: every list has one order.
-    fn order(&self, (one_id, one): &(ExecutionId, Row), (other_id, other): &(ExecutionId, Row)) -> Ordering {
-        let asked = self.sort.iter().map(|(field, direction)| {
-            let order = field.compare((one_id, one), (other_id, other));
-            if *direction == Direction::Descending { order.reverse() } else { order }
+    /// The asked order; the newest first when none is asked for.
+    fn rank(&self, id: &ExecutionId, row: RowView<'_>) -> Ranked {
+        let newest = [(Field::Start, Direction::Descending)];
+        let sort = if self.sort.is_empty() { newest.as_slice() } else { &self.sort };
+        let keys = sort.iter().map(|(field, direction)| match direction {
+            Direction::Ascending => SortKey::Ascending(field.value(id, row)),
+            Direction::Descending => SortKey::Descending(Reverse(field.value(id, row))),
         });
-        let newest = if self.sort.is_empty() { other.start_ms.cmp(&one.start_ms) } else { Ordering::Equal };
-        asked
-            .chain([newest])
-            .find(|order| order.is_ne())
-            .unwrap_or_else(|| one_id.to_string().cmp(&other_id.to_string()))
+        Ranked { keys: keys.collect(), id: *id.as_bytes() }
     }
 }
 
 impl Field {
-    fn compare(self, one: (&ExecutionId, &Row), other: (&ExecutionId, &Row)) -> Ordering {
-        let duration = |row: &Row| row.end_ms.map(|end| end - row.start_ms);
+    fn value(self, id: &ExecutionId, row: RowView<'_>) -> SortValue {
         match self {
-            Field::Id => one.0.to_string().cmp(&other.0.to_string()),
-            Field::Namespace => one.1.namespace.cmp(&other.1.namespace),
-            Field::Flow => one.1.flow.cmp(&other.1.flow),
-            Field::State => one.1.state.as_str().cmp(other.1.state.as_str()),
-            Field::Start => one.1.start_ms.cmp(&other.1.start_ms),
-            Field::End => one.1.end_ms.cmp(&other.1.end_ms),
-            Field::Duration => duration(one.1).cmp(&duration(other.1)),
+            Field::Id => SortValue::Text(id.to_string()),
+            Field::Namespace => SortValue::Text(row.namespace.to_owned()),
+            Field::Flow => SortValue::Text(row.flow.to_owned()),
+            Field::State => SortValue::Text(row.state.as_str().to_owned()),
+            Field::Start => SortValue::Number(Some(row.start_ms)),
+            Field::End => SortValue::Number(row.end_ms),
+            Field::Duration => SortValue::Number(row.end_ms.map(|end_ms| end_ms - row.start_ms)),
         }
     }
 }
@@ -297,84 +389,5 @@ fn label_pair(value: &str) -> Result<Filter, Problem> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(start_ms: i64, flow: &str, state: ExecutionState) -> Row {
-        Row {
-            start_ms,
-            end_ms: None,
-            tenant: TenantId::main(),
-            namespace: "company.team".parse().unwrap(),
-            flow: flow.parse().unwrap(),
-            state,
-            labels: vec![("team".into(), "a".into())],
-        }
-    }
-
-    fn query(text: &str) -> Result<Query, Problem> {
-        Query::parse(&Parameters::parse(text)?)
-    }
-
-    #[test]
-    fn filters_hold_for_what_they_name() {
-        let row = row(1, "echo", ExecutionState::Success);
-        let holds = |text: &str| query(text).unwrap().filters.iter().all(|filter| filter.holds(&row));
-        for text in [
-            "filters[state][EQUALS]=success",
-            "filters[state][IN]=FAILED,SUCCESS",
-            "filters[namespace][PREFIX]=company",
-            "filters%5BflowId%5D%5BEQUALS%5D=echo",
-            "filters[labels][EQUALS][team]=a",
-            "labels=team:a&namespace=company.team&flowId=echo",
-            "filters[labels][NOT_EQUALS][other]=a",
-        ] {
-            assert!(holds(text), "{text}");
-        }
-        for text in ["filters[state][NOT_EQUALS]=SUCCESS", "namespace=comp", "filters[labels][EQUALS][team]=b"] {
-            assert!(!holds(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_does_nothing_is_refused_by_name() {
-        for text in [
-            "pages=1",
-            "size=0",
-            "size=1001",
-            "page=x",
-            "sort=id",
-            "sort=id:up",
-            "sort=nope:asc",
-            "filters[state][EQUALS]=DONE",
-            "filters[color][EQUALS]=red",
-            "filters[labels][EQUALS]=a",
-            "filters[state][CONTAINS]=S",
-            "a=%zz",
-        ] {
-            let problem = query(text).unwrap_err();
-            assert!((400..=422).contains(&problem.code.status()), "{text}: {problem}");
-        }
-    }
-
-    #[test]
-    fn ties_are_broken_by_id_in_every_order() {
-        let id = |byte| ExecutionId::from_bytes([byte; 16]);
-        let rows = || {
-            [
-                (id(2), row(5, "a", ExecutionState::Success)),
-                (id(1), row(5, "a", ExecutionState::Success)),
-                (id(3), row(9, "a", ExecutionState::Success)),
-            ]
-        };
-        let sorted = |text: &str| {
-            let query = query(text).unwrap();
-            let mut rows = rows().to_vec();
-            rows.sort_by(|one, other| query.order(one, other));
-            rows.into_iter().map(|(id, _)| id.as_bytes()[0]).collect::<Vec<_>>()
-        };
-        assert_eq!(sorted(""), [3, 1, 2]);
-        assert_eq!(sorted("sort=state.startDate:asc"), [1, 2, 3]);
-        assert_eq!(sorted("sort=flowId:desc"), [1, 2, 3]);
-    }
-}
+#[path = "search_tests.rs"]
+mod tests;

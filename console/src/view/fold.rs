@@ -1,21 +1,13 @@
 //! Folds commits into views, on a thread of its own: however many there are, they never hold up a request.
 
 use std::{
-    collections::HashMap,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
     time::Duration,
 };
 
 use futures_util::StreamExt;
-use tokio::{
-    sync::{Notify, watch},
-    task::LocalSet,
-};
+use tokio::task::LocalSet;
 use windhover_eventlog::{LogName, Position, ReadError, Record, SharedLog};
 use windhover_proto::{
     codec::{self, DecodeError},
@@ -24,194 +16,274 @@ use windhover_proto::{
 };
 
 use super::{
-    Kept, Standing,
-    line::{SeenEvent, see},
-    now_millis,
+    line::{SeenCreated, SeenEvent, see},
     row::Row,
+    shared::Shared,
     store::{Batch, Failed, Store, ViewHead},
+    sweep,
 };
 
 /// How long to wait before a view that could not go on tries again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How often old executions are removed.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// The longest such wait for a fresh folder.
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
 
-/// Executions that one sweep removes of a partition, so that it is short.
-const SWEEP_COUNT_MAX: usize = 10_000;
+/// How long a view lets commits gather while nobody waits for it: one batch of many costs far less than many of one.
+const GATHER: Duration = Duration::from_millis(20);
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// Tells the thread to end.
-#[derive(Debug, Default)]
-pub(super) struct Stop {
-    flag: AtomicBool,
-    wake: Notify,
-}
-
-impl Stop {
-    pub(super) fn stop(&self) {
-        self.flag.store(true, Ordering::Release);
-        self.wake.notify_one();
-    }
-}
+/// Most commits that are folded in one batch.
+const GATHERED_MAX: usize = 64;
 
 /// Why a view does not go on.
 #[derive(Debug, thiserror::Error)]
-enum FoldError {
+pub(super) enum FoldError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
     Store(#[from] Failed),
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    #[error("executions.{partition} is not the log that the view was folded from: {reason}")]
+    #[error("a line of the commit at {position} of executions.{partition} cannot be read")]
+    Line {
+        partition: u16,
+        position: u64,
+        #[source]
+        cause: serde_json::Error,
+    },
+    #[error("executions.{partition} is not the log that the view was folded from: {reason}; restore the log")]
     Changed { partition: u16, reason: String },
 }
 
-/// Starts the thread.
-pub(super) fn start(
-    log: SharedLog,
-    stores: Vec<Store>,
-    standing: Vec<watch::Sender<Standing>>,
-    stop: Arc<Stop>,
-    kept: Kept,
-) -> io::Result<thread::JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    thread::Builder::new().name("views".into()).spawn(move || {
+/// Folds until the views are stopped. Views that sled spoils are put aside and made again.
+pub(super) async fn run(shared: Arc<Shared>) {
+    while let Some(opened) = shared.opened() {
         let tasks = LocalSet::new();
-        for (store, standing) in stores.iter().cloned().zip(standing) {
-            tasks.spawn_local(keep_folding(log.clone(), store, standing));
+        for store in &opened.stores {
+            tasks.spawn_local(keep_folding(shared.clone(), store.clone()));
         }
-        tasks.spawn_local(sweep(stores, kept));
-        runtime.block_on(tasks.run_until(async {
-            while !stop.flag.load(Ordering::Acquire) {
-                stop.wake.notified().await;
-            }
-        }));
-    })
+        tasks.spawn_local(sweep::run(shared.clone(), opened.clone()));
+        drop(opened);
+        let damaged = tasks
+            .run_until(async {
+                tokio::select! {
+                    () = shared.damaged.notified() => true,
+                    () = shared.stop.notified() => false,
+                }
+            })
+            .await;
+        drop(tasks);
+        if !damaged {
+            return;
+        }
+        make_again(&shared).await;
+    }
+}
+
+/// Tries until the views stand in a fresh folder, more slowly each time: what spoils them may be the disk.
+async fn make_again(shared: &Shared) {
+    let mut delay = RETRY_DELAY;
+    while let Err(error) = shared.make_again().await {
+        tracing::error!(%error, "the views cannot be made again");
+        tokio::select! {
+            () = tokio::time::sleep(delay) => delay = (delay * 2).min(RETRY_DELAY_MAX),
+            () = shared.stop.notified() => return,
+        }
+    }
 }
 
 /// Folds for ever; says why while it cannot.
-async fn keep_folding(log: SharedLog, store: Store, standing: watch::Sender<Standing>) {
+async fn keep_folding(shared: Arc<Shared>, store: Store) {
     loop {
-        let Err(error) = fold(&log, &store, &standing).await else { return };
-        tracing::error!(partition = store.partition, %error, "a view cannot go on");
-        standing.send_modify(|standing| standing.stopped = Some(error.to_string()));
+        let Err(error) = fold(&shared, &store).await;
+        tracing::error!(partition = store.partition, error = &error as &dyn std::error::Error, "a view cannot go on");
+        shared.standing_of(store.partition, |standing| standing.stopped = Some(error.to_string()));
+        if let FoldError::Store(error) = &error {
+            shared.damage(error);
+        }
         tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 
-async fn fold(log: &SharedLog, store: &Store, standing: &watch::Sender<Standing>) -> Result<(), FoldError> {
+async fn fold(shared: &Shared, store: &Store) -> Result<std::convert::Infallible, FoldError> {
     let name = LogName::Executions { partition: store.partition };
     let mut head = store.head()?;
-    check(log, store.partition, &head).await?;
-    let stand = |head: &ViewHead| standing.send_replace(Standing { position: head.position, stopped: None });
-    stand(&head);
+    let target = shared.log.head(name.clone()).await?;
+    check(&shared.log, store.partition, &head, target).await?;
+    shared.standing_of(store.partition, |standing| {
+        (standing.position, standing.target, standing.stopped) = (head.position, target.0, None);
+    });
     let mut from = head.position;
     loop {
-        let mut reader = log.read(name.clone(), Position(from)).ready_chunks(64);
-        while let Some(records) = reader.next().await {
-            for record in records {
+        let mut reader = shared.log.read(name.clone(), Position(from)).ready_chunks(GATHERED_MAX);
+        while let Some(read) = reader.next().await {
+            let mut records = Vec::with_capacity(read.len());
+            let mut failed = None;
+            for record in read {
                 match record {
-                    Ok(record) => {
-                        head = fold_record(store, &record)?;
-                        from = head.position;
-                    }
-                    // What was trimmed is older than anything that is shown.
-                    Err(ReadError::Trimmed { first, .. }) => from = first.0.saturating_sub(1),
-                    Err(error) => return Err(error.into()),
+                    Ok(record) => records.push(record),
+                    Err(error) => failed = Some(error),
                 }
             }
-            stand(&head);
-            tokio::task::yield_now().await;
+            if !records.is_empty() {
+                head = fold_records(store, &head, &records)?;
+                from = head.position;
+                shared.standing_of(store.partition, |standing| standing.position = head.position);
+            }
+            match failed {
+                // Nothing that is shown needs what was trimmed: the view goes on behind it.
+                Some(ReadError::Trimmed { first, .. }) => from = first.0.saturating_sub(1),
+                Some(error) => return Err(error.into()),
+                None => shared.gather(GATHER).await,
+            }
+        }
+        if from != head.position {
+            head = ViewHead { position: from, hash: None };
         }
     }
 }
 
 /// The log must still have what the view stands for.
-async fn check(log: &SharedLog, partition: u16, head: &ViewHead) -> Result<(), FoldError> {
-    let record = log.record(LogName::Executions { partition }, Position(head.position)).await?;
-    let end = log.head(LogName::Executions { partition }).await?;
+async fn check(log: &SharedLog, partition: u16, head: &ViewHead, end: Position) -> Result<(), FoldError> {
     let changed = |reason| Err(FoldError::Changed { partition, reason });
-    match record {
-        _ if end.0 < head.position => changed(format!("it ends at {end}, but {} was seen", head.position)),
-        Some(record) if head.hash != Some(codec::hash(&record.bytes)) => {
+    if end.0 < head.position {
+        return changed(format!("it ends at {end}, but {} was seen", head.position));
+    }
+    match log.record(LogName::Executions { partition }, Position(head.position)).await? {
+        Some(record) if head.hash.is_some_and(|hash| hash != codec::hash(&record.bytes)) => {
             changed(format!("the record at {} is another one", head.position))
         }
         Some(_) | None => Ok(()),
     }
 }
 
-fn fold_record(store: &Store, record: &Record) -> Result<ViewHead, FoldError> {
-    let commit = codec::decode_commit(&record.bytes)?;
-    let mut batch = Batch::default();
-    let mut rows: HashMap<ExecutionId, Row> = HashMap::new();
-    for (id, json) in commit.items() {
-        if fold_line(store, &mut rows, id, json)? {
-            batch.line(&id, record.position.0, json);
-        }
+/// The rows that a batch changes: read once, written once.
+#[derive(Default)]
+struct Folding {
+    batch: Batch,
+    rows: HashMap<ExecutionId, Row>,
+}
+
+/// Folds records, and takes them over all at once.
+fn fold_records(store: &Store, head: &ViewHead, records: &[Record]) -> Result<ViewHead, FoldError> {
+    let mut folding = Folding::default();
+    let mut before = *head;
+    for record in records {
+        before = fold_record(store, &mut folding, &before, record)?;
     }
-    for (id, row) in &rows {
-        batch.row(id, row)?;
-    }
-    let head = ViewHead { position: record.position.0, hash: Some(codec::hash(&record.bytes)) };
+    let Folding { mut batch, rows } = folding;
+    rows.iter().for_each(|(id, row)| batch.row(id, row));
+    let hash = records.last().map(|record| codec::hash(&record.bytes));
+    let head = ViewHead { position: before.position, hash };
     store.apply(batch, &head)?;
     Ok(head)
 }
 
-/// Brings the row of an execution up to date; `false` when its beginning was trimmed and it is not shown.
-fn fold_line(
+fn fold_record(
     store: &Store,
-    rows: &mut HashMap<ExecutionId, Row>,
-    id: ExecutionId,
-    json: &str,
-) -> Result<bool, FoldError> {
-    let seen = see(json)?;
-    let mut row = match rows.remove(&id) {
-        Some(row) => Some(row),
-        None if matches!(seen.events.first(), Some(SeenEvent::Created(_))) => None,
-        None => match store.started(&id)? {
-            Some(start_ms) => store.row(start_ms, &id)?,
-            None => None,
-        },
-    };
-    for event in seen.events {
-        match (event, &mut row) {
-            (SeenEvent::Created(created), row) => {
-                let (flow, state) = (created.flow, State::Created);
-                let (tenant, namespace, flow) = (flow.tenant, flow.namespace, flow.flow);
-                let labels = created.labels;
-                *row = Some(Row { start_ms: seen.at, end_ms: None, tenant, namespace, flow, state, labels });
-            }
-            (SeenEvent::Entered(state), Some(row)) => {
-                row.state = state;
-                row.end_ms = state.is_terminal().then_some(seen.at);
-            }
-            (SeenEvent::Entered(_), None) | (SeenEvent::Other, _) => {}
-        }
+    folding: &mut Folding,
+    before: &ViewHead,
+    record: &Record,
+) -> Result<ViewHead, FoldError> {
+    let (partition, position) = (store.partition, record.position.0);
+    let commit = codec::decode_commit(&record.bytes)?;
+    let follows = before.hash.is_none() || commit.header.prev_hash == before.hash;
+    if !follows {
+        let reason = format!("the commit at {position} does not follow the one at {}", before.position);
+        return Err(FoldError::Changed { partition, reason });
     }
-    let shown = row.is_some();
-    rows.extend(row.map(|row| (id, row)));
-    Ok(shown)
+    for (id, json) in commit.items() {
+        fold_line(store, folding, id, position, json).map_err(|error| match error {
+            LineError::Store(error) => FoldError::Store(error),
+            LineError::Json(cause) => FoldError::Line { partition, position, cause },
+        })?;
+    }
+    Ok(ViewHead { position, hash: None })
 }
 
-/// Removes executions that are no longer kept, a few at a time.
-async fn sweep(stores: Vec<Store>, kept: Kept) {
-    loop {
-        tokio::time::sleep(SWEEP_EVERY).await;
-        let now = now_millis();
-        let limit = |days: u32| now - i64::from(days) * DAY_MS;
-        let (ended, failed) = (limit(kept.ended_days), limit(kept.failed_days));
-        let keep = |row: &Row| match row.state {
-            State::Failed => row.start_ms >= failed,
-            state => row.start_ms >= ended || !state.is_terminal(),
-        };
-        for store in &stores {
-            if let Err(error) = store.remove_old(ended.max(failed), SWEEP_COUNT_MAX, keep) {
-                tracing::warn!(partition = store.partition, %error, "old executions were not removed from the view");
-            }
-            tokio::task::yield_now().await;
+/// Why a line could not be folded.
+#[derive(Debug, thiserror::Error)]
+enum LineError {
+    #[error(transparent)]
+    Store(#[from] Failed),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+/// Brings the row of an execution up to date. One whose beginning was trimmed is not shown.
+fn fold_line(
+    store: &Store,
+    folding: &mut Folding,
+    id: ExecutionId,
+    position: u64,
+    json: &str,
+) -> Result<(), LineError> {
+    let seen = see(json)?;
+    for event in seen.events {
+        match event {
+            SeenEvent::Created(created) => create(store, folding, id, position, seen.at, *created)?,
+            SeenEvent::Entered(state) => follow(store, folding, id, position, |row| enter(row, state, seen.at))?,
+            SeenEvent::Moved(from, to) => follow(store, folding, id, position, |row| {
+                if row.state == from {
+                    enter(row, to, seen.at);
+                }
+            })?,
+            SeenEvent::Other => follow(store, folding, id, position, |_| {})?,
         }
     }
+    Ok(())
+}
+
+fn create(
+    store: &Store,
+    folding: &mut Folding,
+    id: ExecutionId,
+    position: u64,
+    at: i64,
+    created: SeenCreated,
+) -> Result<(), Failed> {
+    if let Some(old) = store.indexed(&id)? {
+        store.replace(&mut folding.batch, &id, old)?;
+    }
+    let row = Row {
+        start_ms: at,
+        end_ms: None,
+        first_commit: position,
+        state: State::Created,
+        tenant: created.flow.tenant.to_string(),
+        namespace: created.flow.namespace.to_string(),
+        flow: created.flow.flow.to_string(),
+        labels: created.labels,
+    };
+    folding.batch.index(&id, &row);
+    folding.rows.insert(id, row);
+    Ok(())
+}
+
+/// Changes the row of an execution that exists, and notes that this commit is about it.
+fn follow(
+    store: &Store,
+    folding: &mut Folding,
+    id: ExecutionId,
+    position: u64,
+    change: impl FnOnce(&mut Row),
+) -> Result<(), Failed> {
+    let row = match folding.rows.entry(id) {
+        Entry::Occupied(row) => row.into_mut(),
+        Entry::Vacant(place) => {
+            let Some(indexed) = store.indexed(&id)? else { return Ok(()) };
+            let Some(row) = store.row(indexed.start_ms, &id)? else { return Ok(()) };
+            place.insert(row)
+        }
+    };
+    if row.first_commit != position {
+        folding.batch.commit(&id, position);
+    }
+    change(row);
+    Ok(())
+}
+
+fn enter(row: &mut Row, state: State, at: i64) {
+    row.state = state;
+    row.end_ms = state.is_terminal().then_some(at);
 }

@@ -4,11 +4,9 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{Error, IgnoredAny, MapAccess, Visitor},
 };
 use windhover_proto::{delivery::FlowRef, state::State};
-
-use super::store::Failed;
 
 /// A line of a commit, as far as a view reads it.
 #[derive(Debug, Deserialize)]
@@ -24,8 +22,10 @@ pub(super) struct Seen {
 pub(super) enum SeenEvent {
     /// The execution exists.
     Created(Box<SeenCreated>),
-    /// Its state changed.
+    /// Its state changed, whatever it was.
     Entered(State),
+    /// Its state changed if it was the first of these.
+    Moved(State, State),
     /// Nothing that a list shows.
     Other,
 }
@@ -44,17 +44,29 @@ struct SeenEnd {
 }
 
 /// Parses a line.
-pub(super) fn see(json: &str) -> Result<Seen, Failed> {
-    serde_json::from_str(json).map_err(Failed::new)
+pub(super) fn see(json: &str) -> serde_json::Result<Seen> {
+    serde_json::from_str(json)
 }
 
-/// When the line happened.
-pub(super) fn at(json: &[u8]) -> Result<i64, Failed> {
-    #[derive(Deserialize)]
-    struct At {
-        at: i64,
+/// What an event without a value of its own does to the state; an unknown one is an error, never skipped. The state machine
+/// is `proto::core::apply`; a test holds this against it for every event.
+fn effect<E: Error>(name: &str) -> Result<SeenEvent, E> {
+    match name {
+        "ExecutionStarted" => Ok(SeenEvent::Entered(State::Running)),
+        "ExecutionStuck" => Ok(SeenEvent::Entered(State::Failed)),
+        "RetryScheduled" => Ok(SeenEvent::Moved(State::Running, State::Retrying)),
+        "AttemptStarted" => Ok(SeenEvent::Moved(State::Retrying, State::Running)),
+        "DeliverySuppressed"
+        | "TaskRunStarted"
+        | "TaskRunRefused"
+        | "TimerSet"
+        | "TaskRunSucceeded"
+        | "TaskRunFailed"
+        | "Logged"
+        | "ValueRead"
+        | "AfterExecutionEnded" => Ok(SeenEvent::Other),
+        _ => Err(E::custom(format_args!("the views do not know the event `{name}`"))),
     }
-    serde_json::from_slice(json).map(|line: At| line.at).map_err(Failed::new)
 }
 
 impl<'de> Deserialize<'de> for SeenEvent {
@@ -67,27 +79,104 @@ impl<'de> Deserialize<'de> for SeenEvent {
                 formatter.write_str("an event")
             }
 
-            fn visit_str<E>(self, name: &str) -> Result<SeenEvent, E> {
-                Ok(if name == "ExecutionStarted" { SeenEvent::Entered(State::Running) } else { SeenEvent::Other })
+            fn visit_str<E: Error>(self, name: &str) -> Result<SeenEvent, E> {
+                effect(name)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SeenEvent, A::Error> {
-                let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? else { return Ok(SeenEvent::Other) };
-                let entered = |state| Ok(SeenEvent::Entered(state));
+                let name = map.next_key::<std::borrow::Cow<'de, str>>()?.unwrap_or_default();
                 match &*name {
-                    "ExecutionCreated" => return Ok(SeenEvent::Created(map.next_value()?)),
-                    "ExecutionEnded" => return entered(map.next_value::<SeenEnd>()?.state),
-                    _ => {}
-                }
-                map.next_value::<IgnoredAny>()?;
-                match &*name {
-                    "ExecutionStuck" => entered(State::Failed),
-                    "RetryScheduled" => entered(State::Retrying),
-                    "AttemptStarted" => entered(State::Running),
-                    _ => Ok(SeenEvent::Other),
+                    "ExecutionCreated" => Ok(SeenEvent::Created(map.next_value()?)),
+                    "ExecutionEnded" => Ok(SeenEvent::Entered(map.next_value::<SeenEnd>()?.state)),
+                    other => {
+                        map.next_value::<IgnoredAny>()?;
+                        effect(other)
+                    }
                 }
             }
         }
         deserializer.deserialize_any(Event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windhover_proto::{
+        codec::{Line, decode_line},
+        core::apply,
+        event::Event,
+        id::ExecutionId,
+    };
+
+    use super::*;
+
+    /// One of each event, in an order that can happen. A new event breaks `name_of` first.
+    const LINE: &str = r#"{"at":5,"events":[
+        {"ExecutionCreated":{"flow":{"tenant":"main","namespace":"a.b","flow":"f","revision":1},"seed":1,"labels":[["k","v"]],
+          "delivery":{"id":"1","trigger":"t","received_at":1,"fingerprint":"0000000000000000000000000000000000000000000000000000000000000000",
+            "request":{"method":"POST","headers":[],"body":"x"}}}},
+        "ExecutionStarted",
+        {"TaskRunStarted":{"task_run":"1","task":"a"}},
+        {"TimerSet":{"task_run":"1","wake_at":9}},
+        {"TaskRunFailed":{"task_run":"1","failure":"retried"}},
+        {"RetryScheduled":{"task_run":"1","wake_at":9}},
+        {"AttemptStarted":{"task_run":"1"}},
+        {"Logged":{"level":"INFO","message":"m"}},
+        {"ValueRead":{"name":"secret","digest":"00"}},
+        {"TaskRunSucceeded":{"task_run":"1"}},
+        {"TaskRunRefused":{"task_run":"2","task":"b","because":"skipped"}},
+        {"DeliverySuppressed":{"same_body":true,"delivery":{"id":"2","trigger":"t","received_at":1,
+          "fingerprint":"0000000000000000000000000000000000000000000000000000000000000000","request":{"method":"POST","headers":[]}}}},
+        {"ExecutionEnded":{"state":"WARNING","afterwards":"tasks"}},
+        {"TaskRunStarted":{"task_run":"3","task":"c"}},
+        {"TaskRunFailed":{"task_run":"3","failure":"retried"}},
+        {"RetryScheduled":{"task_run":"3","wake_at":9}},
+        {"AttemptStarted":{"task_run":"3"}},
+        {"TaskRunSucceeded":{"task_run":"3"}},
+        "AfterExecutionEnded",
+        {"ExecutionStuck":{"reason":"r"}}]}"#;
+
+    fn name_of(event: &Event) -> &'static str {
+        match event {
+            Event::ExecutionCreated(_) => "created",
+            Event::DeliverySuppressed(_) => "suppressed",
+            Event::ExecutionStarted => "started",
+            Event::TaskRunStarted(_) => "task run started",
+            Event::TaskRunRefused(_) => "task run refused",
+            Event::TimerSet { .. } => "timer set",
+            Event::TaskRunSucceeded { .. } => "task run succeeded",
+            Event::TaskRunFailed { .. } => "task run failed",
+            Event::RetryScheduled { .. } => "retry scheduled",
+            Event::AttemptStarted { .. } => "attempt started",
+            Event::Logged(_) => "logged",
+            Event::ValueRead { .. } => "value read",
+            Event::ExecutionEnded { .. } => "ended",
+            Event::AfterExecutionEnded => "after execution ended",
+            Event::ExecutionStuck { .. } => "stuck",
+        }
+    }
+
+    #[test]
+    fn after_every_event_the_list_shows_the_state_that_the_core_computes() {
+        let line: Line = decode_line(LINE).unwrap();
+        let names: std::collections::BTreeSet<_> = line.events.iter().map(name_of).collect();
+        assert_eq!(names.len(), 15, "an event is missing here");
+        let seen = see(LINE).unwrap();
+        let (mut execution, mut state) = (None, State::Created);
+        for (event, seen) in line.events.iter().zip(seen.events) {
+            apply(&mut execution, ExecutionId::from_bytes([1; 16]), event, line.at);
+            match seen {
+                SeenEvent::Entered(entered) => state = entered,
+                SeenEvent::Moved(from, to) if state == from => state = to,
+                SeenEvent::Created(_) | SeenEvent::Moved(..) | SeenEvent::Other => {}
+            }
+            assert_eq!(execution.as_ref().map(|one| one.state()), Some(state), "{}", name_of(event));
+        }
+    }
+
+    #[test]
+    fn an_event_that_nobody_knows_is_an_error() {
+        assert!(see(r#"{"at":1,"events":["ExecutionPainted"]}"#).is_err());
+        assert!(see(r#"{"at":1,"events":[{"ExecutionPainted":{"red":1}}]}"#).is_err());
     }
 }

@@ -2,33 +2,41 @@
 
 mod fold;
 mod line;
+mod read;
 mod row;
+mod shared;
 mod store;
+mod sweep;
 
 use std::{
-    fs, io,
+    io,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::sync::watch;
-use windhover_eventlog::{LogName, Position, SharedLog, ask::SharedOwners};
-use windhover_proto::{
-    codec::Line,
-    core::{Execution, apply},
-    event::Event,
-    id::ExecutionId,
-};
+use tokio::time::{Instant, timeout_at};
+use windhover_eventlog::{LogName, Position, ReadError, SharedLog, ask::SharedOwners};
+use windhover_proto::{codec::DecodeError, id::ExecutionId, state::State};
 
+pub(crate) use read::Lines;
+#[cfg(test)]
 pub(crate) use row::Row;
-pub(crate) use store::{Failed, Store};
+pub(crate) use row::RowView;
+pub(crate) use shared::Opened;
+pub(crate) use store::Failed;
 
 /// How long an answer waits at most for the views to see what was appended before the request.
 const SETTLE_MAX: Duration = Duration::from_secs(1);
+
+/// How long an answer waits while the views are being made from the log: after a start without them.
+const MAKING_MAX: Duration = Duration::from_secs(10);
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// How long ended executions are shown, in days since their start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,109 +47,159 @@ pub struct Kept {
     pub failed_days: u32,
 }
 
-/// How far a view is, and what stops it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
-    /// The newest commit that is folded.
-    pub(crate) position: u64,
-    /// Why it does not go on.
-    pub(crate) stopped: Option<String>,
+impl Kept {
+    /// Whether an execution is still shown.
+    pub(crate) fn shows(self, start_ms: i64, state: State, now_ms: i64) -> bool {
+        let days = if state == State::Failed { self.failed_days } else { self.ended_days };
+        !state.is_terminal() || now_ms.saturating_sub(start_ms) <= i64::from(days) * DAY_MS
+    }
+}
+
+/// Why a view could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ViewError {
+    #[error("the views are not complete")]
+    Making,
+    #[error(transparent)]
+    Store(#[from] Failed),
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+/// Whether the views have what was appended before a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// They have it.
+    Folded,
+    /// They are behind, though no more than since a moment.
+    Late,
+    /// They are still being made from the log, or cannot go on.
+    Making,
 }
 
 /// The views of all partitions.
 #[derive(Debug)]
 pub(crate) struct Views {
-    stores: Vec<Store>,
-    standing: Vec<watch::Receiver<Standing>>,
+    shared: Arc<shared::Shared>,
     /// Everything in the inbox up to here is known to be decided.
     decided: AtomicU64,
-    log: SharedLog,
-    stop: Arc<fold::Stop>,
-    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
 impl Views {
-    /// Opens the views; a folder that cannot be read is put aside and made again.
+    /// Opens the views and starts to fold what they lack.
     pub(crate) fn open(folder: &Path, log: SharedLog, kept: Kept) -> io::Result<Self> {
-        let count = log.layout().partitions;
-        let stores = match open_all(folder, count) {
-            Ok(stores) => stores,
-            Err(reason) => {
-                let aside = move_aside(folder)?;
-                tracing::warn!(%reason, aside = %aside.display(), "the views are made again from the log");
-                open_all(folder, count).map_err(io::Error::other)?
-            }
-        };
-        let (senders, standing) = stores.iter().map(|_| watch::channel(Standing::default())).unzip();
-        let stop = Arc::<fold::Stop>::default();
-        let thread = fold::start(log.clone(), stores.clone(), senders, stop.clone(), kept)?;
-        let decided = AtomicU64::new(0);
-        Ok(Self { stores, standing, decided, log, stop, thread: Mutex::new(Some(thread)) })
+        let shared = Arc::new(shared::Shared::open(folder, log, kept)?);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let own = shared.clone();
+        let thread = thread::Builder::new().name("views".into()).spawn(move || runtime.block_on(fold::run(own)))?;
+        Ok(Self { shared, decided: AtomicU64::new(0), thread: Mutex::new(Some(thread)) })
     }
 
-    pub(crate) fn stores(&self) -> &[Store] {
-        &self.stores
-    }
-
-    /// Why views do not go on, by partition.
-    pub(crate) fn stopped(&self) -> Option<String> {
-        self.standing.iter().find_map(|standing| standing.borrow().stopped.clone())
-    }
-
-    /// The execution as far as it is folded.
-    pub(crate) fn execution(&self, id: &ExecutionId) -> Result<Option<Execution>, Failed> {
-        let mut state = None;
-        for line in self.lines(id)? {
-            if matches!(line.events.first(), Some(Event::ExecutionCreated(_))) {
-                // The key was forgotten, and a later delivery made the execution anew.
-                state = None;
-            }
-            line.events.iter().for_each(|event| apply(&mut state, *id, event, line.at));
+    /// Why views are not complete, and how often they were made again; `None` when all is well.
+    pub(crate) fn not_ready(&self) -> Option<String> {
+        let standings: Vec<_> = self.shared.standings().collect();
+        if let Some(reason) = standings.iter().find_map(|standing| standing.stopped.clone()) {
+            return Some(reason);
         }
-        Ok(state)
+        let behind = standings.iter().filter(|standing| standing.position < standing.target).count();
+        let (all, again) = (standings.len(), self.shared.made_again());
+        (behind > 0).then(|| format!("{behind} of {all} views are being made from the log (made again {again} times)"))
     }
 
-    /// What happened to an execution, in order.
-    pub(crate) fn lines(&self, id: &ExecutionId) -> Result<Vec<Line>, Failed> {
-        let count = u16::try_from(self.stores.len()).unwrap_or(u16::MAX);
-        let store = self.stores.get(usize::from(id.partition(count)));
-        store.map_or(Ok(Vec::new()), |store| store.lines(id))
+    /// How often the views were put aside and made again since the start.
+    pub(crate) fn made_again(&self) -> u64 {
+        self.shared.made_again()
+    }
+
+    /// Reads the views. When sled fails they are put aside and made again.
+    pub(crate) fn noting_damage<T>(&self, read: impl FnOnce(&Opened) -> Result<T, Failed>) -> Result<T, ViewError> {
+        let opened = self.shared.opened().ok_or(ViewError::Making)?;
+        read(&opened).map_err(|error| {
+            self.shared.damage(&error);
+            ViewError::Store(error)
+        })
+    }
+
+    /// Where each log of executions begins now, by partition: rows that are older are not shown any more.
+    pub(crate) async fn firsts(&self) -> Result<Vec<u64>, ViewError> {
+        let mut firsts = Vec::new();
+        for partition in 0..self.partitions() {
+            firsts.push(self.shared.log.first(LogName::Executions { partition }).await?.0);
+        }
+        Ok(firsts)
+    }
+
+    pub(crate) fn kept(&self) -> Kept {
+        self.shared.kept
+    }
+
+    fn partitions(&self) -> u16 {
+        self.shared.log.layout().partitions
+    }
+
+    pub(crate) fn partition_of(&self, id: &ExecutionId) -> u16 {
+        id.partition(self.partitions())
     }
 
     /// Waits until the view that has this execution has folded everything that was appended before the call.
-    pub(crate) async fn settle_one(&self, owners: &SharedOwners, id: &ExecutionId) {
-        let partition = id.partition(u16::try_from(self.stores.len()).unwrap_or(u16::MAX));
-        let _ = tokio::time::timeout(SETTLE_MAX, self.settle_partitions(owners, partition..=partition)).await;
+    pub(crate) async fn settle_one(&self, owners: &SharedOwners, id: &ExecutionId) -> Settled {
+        let partition = self.partition_of(id);
+        self.settle_partitions(owners, partition..partition + 1).await
     }
 
     /// Waits until all views have folded everything that was appended before the call.
-    pub(crate) async fn settle(&self, owners: &SharedOwners) {
-        let last = u16::try_from(self.stores.len()).unwrap_or(u16::MAX).saturating_sub(1);
-        let _ = tokio::time::timeout(SETTLE_MAX, self.settle_partitions(owners, 0..=last)).await;
+    pub(crate) async fn settle(&self, owners: &SharedOwners) -> Settled {
+        self.settle_partitions(owners, 0..self.partitions()).await
     }
 
-    async fn settle_partitions(&self, owners: &SharedOwners, wanted: std::ops::RangeInclusive<u16>) {
-        let Ok(inbox) = self.log.head(LogName::Inbox { shard: 0 }).await else { return };
-        if self.decided.load(Ordering::Acquire) < inbox.0 && owners.settled(inbox).await.is_some() {
-            self.decided.fetch_max(inbox.0, Ordering::AcqRel);
-        }
+    async fn settle_partitions(&self, owners: &SharedOwners, wanted: std::ops::Range<u16>) -> Settled {
+        let began = Instant::now();
+        let _hurry = self.shared.hurry();
+        self.inbox_decided(owners, began + SETTLE_MAX).await;
+        let mut settled = Settled::Folded;
         for partition in wanted {
-            if let Ok(head) = self.log.head(LogName::Executions { partition }).await {
-                self.folded(partition, head).await;
+            let Ok(head) = self.shared.log.head(LogName::Executions { partition }).await else { continue };
+            match self.folded(partition, head, began).await {
+                Settled::Folded => {}
+                late => settled = late,
             }
+        }
+        settled
+    }
+
+    /// Waits until every input that was appended before the call is decided, or nobody says so.
+    async fn inbox_decided(&self, owners: &SharedOwners, until: Instant) {
+        let Ok(inbox) = self.shared.log.head(LogName::Inbox { shard: 0 }).await else { return };
+        if self.decided.load(Ordering::Acquire) >= inbox.0 {
+            return;
+        }
+        if let Ok(Some(_)) = timeout_at(until, owners.settled(inbox)).await {
+            self.decided.fetch_max(inbox.0, Ordering::AcqRel);
         }
     }
 
     /// Waits until a view has folded the commit at `position`.
-    async fn folded(&self, partition: u16, position: Position) {
-        let Some(standing) = self.standing.get(usize::from(partition)) else { return };
-        let _ = standing.clone().wait_for(|standing| standing.position >= position.0).await;
+    async fn folded(&self, partition: u16, position: Position, began: Instant) -> Settled {
+        let Some(mut standing) = self.shared.watch(partition) else { return Settled::Folded };
+        let settled = timeout_at(began + SETTLE_MAX, standing.wait_for(|standing| standing.position >= position.0));
+        if matches!(settled.await, Ok(Ok(_))) {
+            return Settled::Folded;
+        }
+        let made = |standing: &shared::Standing| standing.position >= standing.target;
+        let settled = standing.wait_for(|standing| made(standing) || standing.stopped.is_some());
+        match timeout_at(began + MAKING_MAX, settled).await {
+            Ok(Ok(standing)) if made(&standing) => Settled::Late,
+            _ => Settled::Making,
+        }
     }
 }
 
 impl Drop for Views {
     fn drop(&mut self) {
-        self.stop.stop();
+        self.shared.stop.notify_one();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
@@ -149,20 +207,59 @@ impl Drop for Views {
     }
 }
 
-fn open_all(folder: &Path, partitions: u16) -> Result<Vec<Store>, Failed> {
-    let database = store::open(folder)?;
-    (0..partitions).map(|partition| Store::new(&database, partition)).collect()
-}
-
-/// Renames the folder so that nothing is lost that somebody might want to look at.
-fn move_aside(folder: &Path) -> io::Result<std::path::PathBuf> {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let aside = folder.with_file_name(format!("{name}.damaged-{}", now_millis()));
-    fs::rename(folder, &aside)?;
-    Ok(aside)
-}
-
 fn now_millis() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Views with these rows, for tests.
+#[cfg(test)]
+pub(crate) fn made_of(folder: &Path, partitions: u16, rows: &[(ExecutionId, Row)]) -> Opened {
+    let database = store::open(folder).unwrap();
+    let made = (0..partitions).map(|partition| {
+        let store = store::Store::new(&database, partition).unwrap();
+        let mut batch = store::Batch::default();
+        rows.iter().filter(|(id, _)| id.partition(partitions) == partition).for_each(|(id, row)| batch.row(id, row));
+        store.apply(batch, &store::ViewHead::default()).unwrap();
+        store
+    });
+    Opened { stores: made.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use windhover_eventlog::ask::NoOwners;
+
+    use super::*;
+    use crate::support::{Writer, created, ended, id};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn views_that_sled_spoils_while_they_are_used_are_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new();
+        for number in 1..=20 {
+            writer.commit(id(number), 1000, vec![created("echo"), ended(State::Success)]).await;
+        }
+        let kept = Kept { ended_days: 1_000_000, failed_days: 1_000_000 };
+        let views = Views::open(&folder.path().join("views"), writer.log.clone(), kept).unwrap();
+        let owners: SharedOwners = Arc::new(NoOwners);
+        let found = async |number: u8| {
+            while views.settle_one(&owners, &id(number)).await != Settled::Folded {}
+            views.execution(&id(number)).await.unwrap().map(|(execution, _)| execution.state())
+        };
+        assert_eq!(found(20).await, Some(State::Success));
+        for round in 1..=4 {
+            let spoiled = views.noting_damage(|_| Err::<(), _>(Failed::new("spoiled by the test")));
+            assert!(matches!(spoiled, Err(ViewError::Store(_))));
+            while views.made_again() < round {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let number = 30 + u8::try_from(round).unwrap();
+            writer.commit(id(number), 1000, vec![created("echo"), ended(State::Failed)]).await;
+            assert_eq!(found(number).await, Some(State::Failed));
+            assert_eq!(found(20).await, Some(State::Success));
+        }
+        assert_eq!(views.not_ready(), None);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "the views and two damaged folders");
+    }
 }

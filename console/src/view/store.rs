@@ -1,12 +1,14 @@
-//! One partition's view in sled.
+//! One partition's view in sled: which commits an execution needs, and what searches read of it.
 //!
 //! | key | value |
 //! |---|---|
 //! | `h` | the commit up to which it is folded |
-//! | `l` execution id, position | the line of that commit that is about the execution, as it stands in the log |
-//! | `s` start in ms, execution id | the [`Row`] that searches read |
+//! | `i` execution id | start in ms, position of the commit that created it |
+//! | `c` execution id, position | a later commit that is about it |
+//! | `s` start in ms, execution id | the [`Row`] |
 //!
-//! Everything that one commit changes goes into one batch of one tree, so what a crash leaves is the view after some commit.
+//! What happened stays in the log and is read there, so folding writes few bytes. Everything that commits change goes into
+//! one batch of one tree, so what a crash leaves is the view after some commit.
 
 use std::{
     fs,
@@ -15,21 +17,22 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use windhover_proto::{
-    codec::{Line, RecordHash, decode_line},
-    id::ExecutionId,
-};
+use windhover_proto::{codec::RecordHash, id::ExecutionId};
 
-use super::row::Row;
+use super::row::{Row, RowView};
 
 /// Memory for sled's pages, in bytes.
-const CACHE_BYTES: u64 = 96 * 1024 * 1024;
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How often sled writes what it buffers, in milliseconds. A crash loses that much, and it is folded again.
 const FLUSH_EVERY_MS: u64 = 500;
 
+/// Names the layout of the keys; a view of another one is never looked at.
+const TREE: &str = "view-2";
+
 const HEAD: &[u8] = b"h";
-const LINE: u8 = b'l';
+const INDEX: u8 = b'i';
+const COMMIT: u8 = b'c';
 const ROW: u8 = b's';
 
 /// sled failed, or holds what nobody wrote.
@@ -52,6 +55,15 @@ pub(crate) struct ViewHead {
     pub(crate) hash: Option<RecordHash>,
 }
 
+/// Where the rows and commits of an execution are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Indexed {
+    /// When it was created, in milliseconds.
+    pub(crate) start_ms: i64,
+    /// The commit that created it.
+    pub(crate) first_commit: u64,
+}
+
 /// The view of one partition. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
@@ -62,69 +74,93 @@ pub(crate) struct Store {
 pub(crate) fn open(folder: &Path) -> Result<sled::Db, Failed> {
     fs::create_dir_all(folder).map_err(Failed::new)?;
     let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_EVERY_MS));
-    contained(|| config.open())
+    contained(|| config.open().map_err(Failed::new))
 }
 
-fn contained<T>(operation: impl FnOnce() -> sled::Result<T>) -> Result<T, Failed> {
-    catch_unwind(AssertUnwindSafe(operation)).map_err(|_| Failed::new("sled panicked"))?.map_err(Failed::new)
+/// sled panics where it finds what it did not expect; here that is an error like any other.
+fn contained<T>(operation: impl FnOnce() -> Result<T, Failed>) -> Result<T, Failed> {
+    catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|_| Err(Failed::new("sled panicked")))
 }
 
-/// What one commit changes.
+/// What commits change.
 #[derive(Debug, Default)]
 pub(crate) struct Batch(sled::Batch);
 
 impl Batch {
-    pub(crate) fn line(&mut self, id: &ExecutionId, position: u64, json: &str) {
-        self.0.insert(line_key(id, position).as_slice(), json.as_bytes());
+    /// A new execution.
+    pub(crate) fn index(&mut self, id: &ExecutionId, row: &Row) {
+        let mut value = [0; 16];
+        value[..8].copy_from_slice(&row.start_ms.to_be_bytes());
+        value[8..].copy_from_slice(&row.first_commit.to_be_bytes());
+        self.0.insert(id_key(INDEX, id).as_slice(), value.as_slice());
     }
 
-    pub(crate) fn row(&mut self, id: &ExecutionId, row: &Row) -> Result<(), Failed> {
-        let bytes = serde_json::to_vec(row).map_err(Failed::new)?;
-        self.0.insert(row_key(row.start_ms, id).as_slice(), bytes);
-        Ok(())
+    /// A later commit about an execution.
+    pub(crate) fn commit(&mut self, id: &ExecutionId, position: u64) {
+        self.0.insert(commit_key(id, position).as_slice(), &[]);
+    }
+
+    /// The row as it is now.
+    pub(crate) fn row(&mut self, id: &ExecutionId, row: &Row) {
+        self.0.insert(row_key(row.start_ms, id).as_slice(), row.to_bytes());
     }
 }
 
 impl Store {
     pub(crate) fn new(database: &sled::Db, partition: u16) -> Result<Self, Failed> {
-        let tree = contained(|| database.open_tree(format!("partition.{partition}")))?;
+        let tree = contained(|| database.open_tree(format!("{TREE}.{partition}")).map_err(Failed::new))?;
         Ok(Self { partition, tree })
     }
 
     pub(crate) fn head(&self) -> Result<ViewHead, Failed> {
-        let bytes = contained(|| self.tree.get(HEAD))?;
+        let bytes = self.get(HEAD)?;
         bytes.map_or(Ok(ViewHead::default()), |bytes| serde_json::from_slice(&bytes).map_err(Failed::new))
     }
 
     /// Takes over what was folded, and where the view stands then.
     pub(crate) fn apply(&self, mut batch: Batch, head: &ViewHead) -> Result<(), Failed> {
         batch.0.insert(HEAD, serde_json::to_vec(head).map_err(Failed::new)?);
-        contained(|| self.tree.apply_batch(batch.0))
+        contained(|| self.tree.apply_batch(batch.0).map_err(Failed::new))
     }
 
-    pub(crate) fn lines(&self, id: &ExecutionId) -> Result<Vec<Line>, Failed> {
-        let lines = self.tree.scan_prefix(prefix(id)).values();
-        lines.map(|bytes| parse_line(&bytes.map_err(Failed::new)?)).collect()
+    /// The entry of an execution.
+    pub(crate) fn indexed(&self, id: &ExecutionId) -> Result<Option<Indexed>, Failed> {
+        let Some(bytes) = self.get(&id_key(INDEX, id))? else { return Ok(None) };
+        let number = |at: usize| bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
+        let (Some(start), Some(first)) = (number(0), number(8)) else {
+            return Err(Failed::new("an entry that nobody wrote"));
+        };
+        Ok(Some(Indexed { start_ms: i64::from_be_bytes(start), first_commit: u64::from_be_bytes(first) }))
     }
 
-    /// When an execution started; `None` when it is not in the view.
-    pub(crate) fn started(&self, id: &ExecutionId) -> Result<Option<i64>, Failed> {
-        let Some(first) = self.tree.scan_prefix(prefix(id)).values().next() else { return Ok(None) };
-        super::line::at(&first.map_err(Failed::new)?).map(Some)
+    /// The positions of the commits about an execution, in order.
+    pub(crate) fn commits(&self, id: &ExecutionId, indexed: Indexed) -> Result<Vec<u64>, Failed> {
+        let keys = || self.tree.range(commit_key(id, indexed.first_commit + 1)..=commit_key(id, u64::MAX)).keys();
+        let position = |key: sled::Result<sled::IVec>| -> Result<u64, Failed> {
+            let key = key.map_err(Failed::new)?;
+            let bytes = key.get(17..).and_then(|bytes| bytes.try_into().ok());
+            bytes.map(u64::from_be_bytes).ok_or_else(|| Failed::new("a key of another kind"))
+        };
+        contained(|| std::iter::once(Ok(indexed.first_commit)).chain(keys().map(position)).collect())
     }
 
     pub(crate) fn row(&self, start_ms: i64, id: &ExecutionId) -> Result<Option<Row>, Failed> {
-        let bytes = contained(|| self.tree.get(row_key(start_ms, id)))?;
-        bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(Failed::new)).transpose()
+        let bytes = self.get(&row_key(start_ms, id))?;
+        bytes.map(|bytes| Ok(RowView::read(&bytes)?.to_row())).transpose()
     }
 
-    /// Every row, the newest start first.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = Result<(ExecutionId, Row), Failed>> {
-        self.tree.scan_prefix([ROW]).rev().map(|item| {
-            let (key, value) = item.map_err(Failed::new)?;
-            let id =
-                key.get(9..).and_then(|id| id.try_into().ok()).ok_or_else(|| Failed::new("a key of another kind"))?;
-            Ok((ExecutionId::from_bytes(id), serde_json::from_slice(&value).map_err(Failed::new)?))
+    fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, Failed> {
+        contained(|| self.tree.get(key).map_err(Failed::new))
+    }
+
+    /// Shows every row to `look`.
+    pub(crate) fn each_row(&self, mut look: impl FnMut(&ExecutionId, RowView<'_>)) -> Result<(), Failed> {
+        contained(|| {
+            for item in self.tree.scan_prefix([ROW]) {
+                let (key, value) = item.map_err(Failed::new)?;
+                look(&id_of(&key)?, RowView::read(&value)?);
+            }
+            Ok(())
         })
     }
 
@@ -133,42 +169,57 @@ impl Store {
         &self,
         before_ms: i64,
         count_max: usize,
-        keep: impl Fn(&Row) -> bool,
+        keep: impl Fn(RowView<'_>) -> bool,
     ) -> Result<usize, Failed> {
         let end = row_key(before_ms, &ExecutionId::from_bytes([0; 16]));
-        let mut removed = 0;
-        for item in self.tree.range(vec![ROW]..end.to_vec()) {
-            let (key, value) = item.map_err(Failed::new)?;
-            let row: Row = serde_json::from_slice(&value).map_err(Failed::new)?;
-            let Some(id) = key.get(9..).and_then(|id| id.try_into().ok()).filter(|_| !keep(&row)) else { continue };
-            let mut batch = sled::Batch::default();
-            for line in self.tree.scan_prefix(prefix(&ExecutionId::from_bytes(id))).keys() {
-                batch.remove(line.map_err(Failed::new)?);
+        contained(|| {
+            let (mut batch, mut removed) = (sled::Batch::default(), 0);
+            for item in self.tree.range(vec![ROW]..end.to_vec()) {
+                let (key, value) = item.map_err(Failed::new)?;
+                if keep(RowView::read(&value)?) {
+                    continue;
+                }
+                self.remove(&mut batch, &id_of(&key)?)?;
+                batch.remove(key);
+                removed += 1;
+                if removed == count_max {
+                    break;
+                }
             }
-            batch.remove(key);
-            contained(|| self.tree.apply_batch(batch))?;
-            removed += 1;
-            if removed == count_max {
-                break;
-            }
+            self.tree.apply_batch(batch).map_err(Failed::new)?;
+            Ok(removed)
+        })
+    }
+
+    /// Forgets an execution that is about to be created anew: its key was forgotten, and a later delivery came under it.
+    pub(crate) fn replace(&self, batch: &mut Batch, id: &ExecutionId, old: Indexed) -> Result<(), Failed> {
+        batch.0.remove(row_key(old.start_ms, id).as_slice());
+        contained(|| self.remove(&mut batch.0, id))
+    }
+
+    fn remove(&self, batch: &mut sled::Batch, id: &ExecutionId) -> Result<(), Failed> {
+        batch.remove(id_key(INDEX, id).as_slice());
+        for key in self.tree.scan_prefix(id_key(COMMIT, id)).keys() {
+            batch.remove(key.map_err(Failed::new)?);
         }
-        Ok(removed)
+        Ok(())
     }
 }
 
-fn parse_line(bytes: &[u8]) -> Result<Line, Failed> {
-    decode_line(std::str::from_utf8(bytes).map_err(Failed::new)?).map_err(Failed::new)
+fn id_of(key: &[u8]) -> Result<ExecutionId, Failed> {
+    let bytes = key.get(9..).and_then(|id| id.try_into().ok());
+    bytes.map(ExecutionId::from_bytes).ok_or_else(|| Failed::new("a key of another kind"))
 }
 
-fn prefix(id: &ExecutionId) -> [u8; 17] {
-    let mut key = [LINE; 17];
+fn id_key(kind: u8, id: &ExecutionId) -> [u8; 17] {
+    let mut key = [kind; 17];
     key[1..].copy_from_slice(id.as_bytes());
     key
 }
 
-fn line_key(id: &ExecutionId, position: u64) -> [u8; 25] {
+fn commit_key(id: &ExecutionId, position: u64) -> [u8; 25] {
     let mut key = [0; 25];
-    key[..17].copy_from_slice(&prefix(id));
+    key[..17].copy_from_slice(&id_key(COMMIT, id));
     key[17..].copy_from_slice(&position.to_be_bytes());
     key
 }
