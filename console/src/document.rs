@@ -234,6 +234,13 @@ pub(crate) struct LogDocument {
     message: String,
 }
 
+impl LogDocument {
+    /// Date, level and message, as a line of a text.
+    pub(crate) fn to_line(&self) -> String {
+        format!("{} {} {}", self.timestamp, self.level, self.message)
+    }
+}
+
 /// The log lines of an execution, in order.
 pub(crate) fn logs(id: ExecutionId, lines: &[Line]) -> Vec<LogDocument> {
     let mut documents = Vec::new();

@@ -270,3 +270,29 @@ async fn a_body_that_is_kept_apart_is_shown() {
     let (_, body) = get(&console.router(), &format!("/api/v1/executions/{}", id(1))).await;
     assert_eq!(body["trigger"]["variables"]["body"], serde_json::json!({"big": [1, 2]}));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_executions_of_a_flow_are_listed_and_logs_are_downloaded_as_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new();
+    for number in 1..=6 {
+        let flow = if number % 2 == 0 { "even" } else { "odd" };
+        let events = vec![created(flow), logged("one".into()), logged("two".into()), ended(State::Success)];
+        writer.commit(id(number), 5, events).await;
+    }
+    let console = console(&writer, folder.path()).await;
+    let router = console.router();
+    let (status, body) = get(&router, "/api/v1/main/executions?namespace=company.team&flowId=even&size=2").await;
+    assert_eq!((status, body["total"].as_u64(), body["results"].as_array().map(Vec::len)), (200, Some(3), Some(2)));
+    let (_, body) = get(&router, "/api/v1/executions?namespace=company&flowId=even").await;
+    assert_eq!(body["total"], 0);
+    for query in
+        ["namespace=company.team", "flowId=even", "namespace=a&flowId=b&state=SUCCESS", "namespace=a&flowId=b&page=0"]
+    {
+        let (status, _) = get(&router, &format!("/api/v1/main/executions?{query}")).await;
+        assert!(matches!(status, 400 | 422), "{query}: {status}");
+    }
+    let (status, text) = get_bytes(&router, &format!("/api/v1/main/logs/{}/download", id(1))).await;
+    let lines = "1970-01-01T00:00:00.005Z INFO one\n1970-01-01T00:00:00.005Z INFO two";
+    assert_eq!((status, std::str::from_utf8(&text)), (200, Ok(lines)));
+}

@@ -15,7 +15,10 @@ use super::{
     parameters::{Parameters, unsupported},
     tenant::Path,
 };
-use crate::{Parts, document};
+use crate::{
+    Parts,
+    document::{self, LogDocument},
+};
 
 /// `GET logs/{id}`, with `minLevel` or `filters[level][…]=LEVEL`.
 pub(super) async fn logs(
@@ -23,11 +26,25 @@ pub(super) async fn logs(
     path: Path,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refused> {
-    let lowest = lowest_level(&Parameters::parse(query.as_deref().unwrap_or_default())?)?;
-    let (execution, lines) = find(&parts, &path).await?;
+    Ok(Json(wanted(&parts, &path, query.as_deref()).await?).into_response())
+}
+
+/// `GET logs/{id}/download`: the same as text, one line each.
+pub(super) async fn download(
+    State(parts): State<Arc<Parts>>,
+    path: Path,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refused> {
+    let lines: Vec<_> = wanted(&parts, &path, query.as_deref()).await?.iter().map(LogDocument::to_line).collect();
+    Ok(lines.join("\n").into_response())
+}
+
+async fn wanted(parts: &Parts, path: &Path, query: Option<&str>) -> Result<Vec<LogDocument>, Refused> {
+    let lowest = lowest_level(&Parameters::parse(query.unwrap_or_default())?)?;
+    let (execution, lines) = find(parts, path).await?;
     let mut documents = document::logs(execution.id, &lines);
     documents.retain(|document| lowest.is_none_or(|lowest| document.level >= lowest));
-    Ok(Json(documents).into_response())
+    Ok(documents)
 }
 
 fn lowest_level(parameters: &Parameters) -> Result<Option<LogLevel>, Refused> {

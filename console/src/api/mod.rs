@@ -24,9 +24,11 @@ use crate::{Parts, view::ViewError};
 pub(crate) fn router(parts: Arc<Parts>) -> Router {
     let api = |prefix: &str| {
         Router::new()
+            .route(&format!("{prefix}/executions"), get(search::of_flow))
             .route(&format!("{prefix}/executions/search"), get(search::search))
             .route(&format!("{prefix}/executions/{{id}}"), get(executions::execution))
             .route(&format!("{prefix}/logs/{{id}}"), get(logs::logs))
+            .route(&format!("{prefix}/logs/{{id}}/download"), get(logs::download))
             .route(&format!("{prefix}/flows/{{namespace}}/{{flow}}"), get(flows::flow))
     };
     Router::new()

@@ -69,6 +69,17 @@ pub(super) async fn search(
     answer(&parts, tenant, query).await
 }
 
+/// `GET executions?namespace=…&flowId=…`: the executions of one flow.
+pub(super) async fn of_flow(
+    State(parts): State<Arc<Parts>>,
+    path: Path,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refused> {
+    let tenant = tenant(&path)?;
+    let query = Query::of_flow(&Parameters::parse(query.as_deref().unwrap_or_default())?)?;
+    answer(&parts, tenant, query).await
+}
+
 /// Answers a search with what was appended before it.
 async fn answer(parts: &Arc<Parts>, tenant: TenantId, query: Query) -> Result<Response, Refused> {
     if parts.views.settle(&parts.options.owners).await == Settled::Making {
@@ -279,6 +290,24 @@ impl Query {
         let mut query = Self { page: 1, size: 10, sort: Vec::new(), filters: Vec::new() };
         for (name, value) in parameters.pairs() {
             query.take(name, value)?;
+        }
+        Ok(query)
+    }
+
+    /// Reads what the executions of one flow can be asked with.
+    fn of_flow(parameters: &Parameters) -> Result<Self, Problem> {
+        let mut query = Self { page: 1, size: 10, sort: Vec::new(), filters: Vec::new() };
+        for (name, value) in parameters.pairs() {
+            match name {
+                "namespace" => query.filters.push(Filter::Namespace(Match::OneOf(vec![value.to_owned()]))),
+                "flowId" | "page" | "size" | "sort" => query.take(name, value)?,
+                _ => return Err(unsupported(name, &["namespace", "flowId", "page", "size", "sort"])),
+            }
+        }
+        for name in ["namespace", "flowId"] {
+            if !parameters.pairs().any(|(given, _)| given == name) {
+                return Err(Code::Malformed.because(format!("the parameter `{name}` is required")));
+            }
         }
         Ok(query)
     }
