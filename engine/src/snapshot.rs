@@ -75,7 +75,7 @@ impl Snapshots {
     /// The newest snapshot that can be read, and the index entries it stands for.
     pub(crate) async fn newest(&mut self, log: &SharedLog) -> Option<(Snapshot, BTreeMap<ExecutionId, Entry>)> {
         let names = log.objects(&self.prefix()).await.ok()?;
-        self.kept = names.iter().filter_map(|name| position_of(name)).collect();
+        self.kept = names.iter().filter_map(position_of).collect();
         self.kept.sort_unstable();
         for position in self.kept.clone().into_iter().rev() {
             match self.read(log, position).await {

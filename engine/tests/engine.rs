@@ -1,5 +1,7 @@
 //! An engine over a log: what is appended to the inbox is decided once, whatever is stopped, deleted or asked in between.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what cannot go on fails the test")]
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
