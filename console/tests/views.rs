@@ -7,7 +7,8 @@ mod support;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use support::{LAYOUT, Writer, created, created_by, ended, get, get_bytes, id, logged};
+use support::{LAYOUT, Stuck, Writer, created, created_by, ended, get, get_bytes, id, logged};
+use tower::ServiceExt;
 use windhover_console::{Console, Kept, Options};
 use windhover_eventlog::{
     Append, Expect, LogName, ObjectName, Position, SharedLog,
@@ -295,4 +296,22 @@ async fn the_executions_of_a_flow_are_listed_and_logs_are_downloaded_as_text() {
     let (status, text) = get_bytes(&router, &format!("/api/v1/main/logs/{}/download", id(1))).await;
     let lines = "1970-01-01T00:00:00.005Z INFO one\n1970-01-01T00:00:00.005Z INFO two";
     assert_eq!((status, std::str::from_utf8(&text)), (200, Ok(lines)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_is_503_with_retry_after_while_the_views_are_being_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new();
+    writer.commit(id(1), 1000, vec![created("echo"), ended(State::Success)]).await;
+    let making = Writer::on(Arc::new(Stuck(writer.log.clone())));
+    let console = console(&making, folder.path()).await;
+    for path in ["executions/search", "executions?namespace=company.team&flowId=echo"] {
+        let request = axum::http::Request::get(format!("/api/v1/main/{path}")).body(axum::body::Body::empty()).unwrap();
+        let response = console.router().oneshot(request).await.unwrap();
+        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!((response.status().as_u16(), header("retry-after").as_deref()), (503, Some("1")), "{path}");
+        assert_eq!(header("content-type").as_deref(), Some("application/problem+json"));
+    }
+    let (status, body) = get(&console.router(), "/ready").await;
+    assert_eq!((status, body["status"].as_str()), (503, Some("NOT_READY")));
 }

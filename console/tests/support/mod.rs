@@ -2,6 +2,10 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+mod stuck;
+
+pub use stuck::Stuck;
+
 use std::collections::HashMap;
 
 use axum::{Router, body::Body, http::Request};
