@@ -3,6 +3,7 @@
 //! Nothing here awaits, reads a clock, draws a random number or opens a file: the same arguments give the same answers on
 //! every machine and on every replay. Time, seeds and everything that was read from outside are arguments.
 
+pub mod api;
 pub mod codec;
 pub mod content;
 pub mod core;

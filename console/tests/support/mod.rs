@@ -1,6 +1,6 @@
 //! Commits as an engine would append them, over a log in memory.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, unused_imports, clippy::unwrap_used)]
 
 mod stuck;
 
