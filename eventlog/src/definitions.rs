@@ -50,6 +50,15 @@ pub enum Deployed {
     Unchanged(u32),
 }
 
+/// The flows after a change.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The flows, with the change.
+    pub definitions: Arc<Definitions>,
+    /// What was written; nothing when there was nothing to change.
+    pub wrote: Vec<Definition>,
+}
+
 /// The deployed flows, always current. Clones share one fold.
 #[derive(Clone, Debug)]
 pub struct Deployments {
@@ -119,21 +128,18 @@ impl Deployments {
     pub async fn deploy(&self, tenant: &TenantId, source: &str, at: Timestamp) -> Result<Deployed, DefinitionsError> {
         let flow = Flow::parse(source).map_err(DefinitionsError::Flow)?;
         let key: FlowKey = (tenant.clone(), flow.namespace, flow.id);
-        for _ in 0..CONFLICTS_MAX {
-            let definitions = self.refreshed().await?;
-            if let Some(newest) = definitions.newest(&key).filter(|newest| Flow::same_revision(&newest.source, source))
-            {
-                return Ok(Deployed::Unchanged(newest.reference.revision));
+        let changed = self.change(|definitions| {
+            let newest = definitions.newest(&key);
+            let same = newest.is_some_and(|newest| Flow::same_revision(&newest.source, source));
+            Ok::<_, DefinitionsError>(if same { vec![] } else { vec![deployed(definitions, &key, source, at)] })
+        });
+        let Changed { definitions, wrote } = changed.await?;
+        Ok(match wrote.first() {
+            Some(Definition::FlowDeployed { revision, .. } | Definition::FlowDeleted { revision, .. }) => {
+                Deployed::Revision(*revision)
             }
-            let revision = definitions.next_revision(&key);
-            let (tenant, namespace, flow) = key.clone();
-            let definition =
-                Definition::FlowDeployed { tenant, namespace, flow, revision, source: source.to_owned(), at };
-            if self.append(definition, definitions.position()).await? {
-                return Ok(Deployed::Revision(revision));
-            }
-        }
-        Err(DefinitionsError::Contended)
+            None => Deployed::Unchanged(definitions.newest(&key).map_or(0, |newest| newest.reference.revision)),
+        })
     }
 
     /// Deletes a flow; `false` when there is none.
@@ -141,34 +147,59 @@ impl Deployments {
     /// # Errors
     /// When the log does not confirm.
     pub async fn delete(&self, key: &FlowKey, at: Timestamp) -> Result<bool, DefinitionsError> {
-        for _ in 0..CONFLICTS_MAX {
-            let definitions = self.refreshed().await?;
-            if definitions.newest(key).is_none() {
-                return Ok(false);
-            }
-            let revision = definitions.next_revision(key);
-            let (tenant, namespace, flow) = key.clone();
-            let definition = Definition::FlowDeleted { tenant, namespace, flow, revision, at };
-            if self.append(definition, definitions.position()).await? {
-                return Ok(true);
-            }
-        }
-        Err(DefinitionsError::Contended)
+        let changed = self.change(|definitions| {
+            let there = definitions.newest(key).is_some();
+            Ok::<_, DefinitionsError>(there.then(|| deleted(definitions, key, at)).into_iter().collect())
+        });
+        Ok(!changed.await?.wrote.is_empty())
     }
 
-    /// Appends behind `head`; `false` when something else came first. Resolves when the fold has it.
-    async fn append(&self, definition: Definition, head: u64) -> Result<bool, DefinitionsError> {
-        let bytes = Bytes::from(codec::encode_definitions(&[definition]));
+    /// Appends what `decide` makes of the flows as they are now, all of it or nothing, and nothing in between: when another
+    /// change came first, it decides again. An empty answer writes nothing.
+    ///
+    /// # Errors
+    /// What `decide` refuses, and when the log does not confirm.
+    pub async fn change<E: From<DefinitionsError>>(
+        &self,
+        decide: impl Fn(&Definitions) -> Result<Vec<Definition>, E>,
+    ) -> Result<Changed, E> {
+        for _ in 0..CONFLICTS_MAX {
+            let before = self.refreshed().await.map_err(DefinitionsError::from)?;
+            let changes = decide(&before)?;
+            if changes.is_empty() {
+                return Ok(Changed { definitions: before, wrote: changes });
+            }
+            if let Some(position) = self.append(&changes, before.position()).await? {
+                return Ok(Changed { definitions: self.at(position.0).await, wrote: changes });
+            }
+        }
+        Err(DefinitionsError::Contended.into())
+    }
+
+    /// Appends behind `head`; `None` when something else came first.
+    async fn append(&self, changes: &[Definition], head: u64) -> Result<Option<Position>, DefinitionsError> {
+        let bytes = Bytes::from(codec::encode_definitions(changes));
         let expect = Expect::Head(Position(head));
         match self.log.append(Append { log: LogName::Definitions, bytes, expect, resend_id: None }).await {
-            Ok(position) => {
-                self.at(position.0).await;
-                Ok(true)
-            }
-            Err(AppendError::Conflict { .. }) => Ok(false),
+            Ok(position) => Ok(Some(position)),
+            Err(AppendError::Conflict { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A deployment of the next revision.
+pub fn deployed(definitions: &Definitions, key: &FlowKey, source: &str, at: Timestamp) -> Definition {
+    let (tenant, namespace, flow) = key.clone();
+    let revision = definitions.next_revision(key);
+    Definition::FlowDeployed { tenant, namespace, flow, revision, source: source.to_owned(), at }
+}
+
+/// A deletion.
+pub fn deleted(definitions: &Definitions, key: &FlowKey, at: Timestamp) -> Definition {
+    let (tenant, namespace, flow) = key.clone();
+    let revision = definitions.next_revision(key);
+    Definition::FlowDeleted { tenant, namespace, flow, revision, at }
 }
 
 async fn catch_up(log: &SharedLog, definitions: &mut Definitions) -> Result<(), DefinitionsError> {

@@ -63,8 +63,31 @@ pub type FlowKey = (TenantId, Namespace, FlowId);
 #[derive(Clone, Debug, Default)]
 struct Revisions {
     deployed: BTreeMap<u32, Arc<Revision>>,
+    /// The revisions that mark a deletion, with the time.
+    deletions: BTreeMap<u32, Timestamp>,
     newest: u32,
-    deleted: bool,
+}
+
+impl Revisions {
+    fn is_deleted(&self) -> bool {
+        self.deletions.contains_key(&self.newest)
+    }
+}
+
+/// One entry in the history of a flow.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// It was deployed.
+    Deployed(Arc<Revision>),
+    /// It was deleted.
+    Deleted {
+        /// The revision that marks the deletion.
+        revision: u32,
+        /// When.
+        at: Timestamp,
+        /// What was deleted.
+        last: Arc<Revision>,
+    },
 }
 
 /// All deployed flows at one position of the log. Cheap to clone: revisions are shared.
@@ -100,12 +123,11 @@ impl Definitions {
                 let revisions = self.revisions_mut(tenant, namespace, flow);
                 revisions.deployed.insert(*revision, Arc::new(entry));
                 revisions.newest = *revision;
-                revisions.deleted = false;
             }
-            Definition::FlowDeleted { tenant, namespace, flow, revision, at: _ } => {
+            Definition::FlowDeleted { tenant, namespace, flow, revision, at } => {
                 let revisions = self.revisions_mut(tenant, namespace, flow);
                 revisions.newest = *revision;
-                revisions.deleted = true;
+                revisions.deletions.insert(*revision, *at);
             }
         }
     }
@@ -122,13 +144,26 @@ impl Definitions {
 
     /// The newest revision of a flow that is not deleted.
     pub fn newest(&self, key: &FlowKey) -> Option<&Arc<Revision>> {
-        let revisions = self.flows.get(key).filter(|revisions| !revisions.deleted)?;
+        let revisions = self.flows.get(key).filter(|revisions| !revisions.is_deleted())?;
         revisions.deployed.values().next_back()
     }
 
     /// All revisions of a flow, oldest first, also of a deleted one.
     pub fn revisions(&self, key: &FlowKey) -> impl Iterator<Item = &Arc<Revision>> {
         self.flows.get(key).into_iter().flat_map(|revisions| revisions.deployed.values())
+    }
+
+    /// Everything that happened to a flow, oldest first, deletions too.
+    pub fn history(&self, key: &FlowKey) -> Vec<Change> {
+        let Some(revisions) = self.flows.get(key) else { return Vec::new() };
+        let deployed =
+            revisions.deployed.iter().map(|(number, revision)| (*number, Change::Deployed(revision.clone())));
+        let deleted = revisions.deletions.iter().filter_map(|(number, at)| {
+            let (_, last) = revisions.deployed.range(..number).next_back()?;
+            Some((*number, Change::Deleted { revision: *number, at: *at, last: last.clone() }))
+        });
+        let ordered: BTreeMap<_, _> = deployed.chain(deleted).collect();
+        ordered.into_values().collect()
     }
 
     /// The number that the next revision of a flow gets.
@@ -138,6 +173,6 @@ impl Definitions {
 
     /// The newest revision of every flow that is not deleted, ordered by tenant, namespace and id.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Revision>> {
-        self.flows.values().filter(|revisions| !revisions.deleted).filter_map(|r| r.deployed.values().next_back())
+        self.flows.values().filter(|revisions| !revisions.is_deleted()).filter_map(|r| r.deployed.values().next_back())
     }
 }
