@@ -38,12 +38,13 @@ pub(crate) enum InboxError {
     },
 }
 
-/// Hands out everything after `from`, for ever. Partition `p` ignores what it has consumed already.
+/// Hands out everything after `from`, for ever, to the partitions that run here. Partition `p` ignores what it has consumed
+/// already.
 pub(crate) async fn distribute(
     log: SharedLog,
     shard: u16,
     from: Position,
-    partitions: Vec<mpsc::Sender<Batch>>,
+    partitions: Vec<Option<mpsc::Sender<Batch>>>,
     progress: Arc<Progress>,
 ) -> Result<(), InboxError> {
     let mut reader = log.read(LogName::Inbox { shard }, from);
@@ -51,27 +52,31 @@ pub(crate) async fn distribute(
     while let Some(record) = reader.next().await {
         let record = record?;
         let position = record.position.0;
-        let mut batches = split(&record.bytes).map_err(|cause| InboxError::Decode { position, cause })?;
+        let mut batches = split(&record.bytes, &partitions).map_err(|cause| InboxError::Decode { position, cause })?;
         progress.delivering(position, batches.keys().copied());
         if position.is_multiple_of(NOTE_EVERY) {
-            (0..partitions.len()).for_each(|index| {
-                batches.entry(u16::try_from(index).unwrap_or(u16::MAX)).or_default();
+            let run_here = (0..).zip(&partitions).filter(|(_, sender)| sender.is_some());
+            run_here.for_each(|(number, _)| {
+                batches.entry(number).or_default();
             });
         }
         for (partition, inputs) in batches {
-            let Some(sender) = partitions.get(usize::from(partition)) else { continue };
-            if sender.send(Batch { position, inputs }).await.is_err() {
-                return Ok(());
-            }
+            let Some(Some(sender)) = partitions.get(usize::from(partition)) else { continue };
+            // One that has stopped reads what it missed when it runs again.
+            let _ = sender.send(Batch { position, inputs }).await;
         }
         progress.read_through(position);
     }
     Ok(())
 }
 
-fn split(record: &[u8]) -> Result<BTreeMap<u16, Vec<Input>>, DecodeError> {
+/// The inputs of a record by partition; those of partitions that do not run here are not even parsed.
+fn split(record: &[u8], partitions: &[Option<mpsc::Sender<Batch>>]) -> Result<BTreeMap<u16, Vec<Input>>, DecodeError> {
     let mut batches: BTreeMap<u16, Vec<Input>> = BTreeMap::new();
     for item in codec::decode_inbox(record)? {
+        if !matches!(partitions.get(usize::from(item.partition)), Some(Some(_))) {
+            continue;
+        }
         batches.entry(item.partition).or_default().push(item.input()?);
     }
     Ok(batches)

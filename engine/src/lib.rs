@@ -4,10 +4,12 @@
 //! expected head, and only then shown, remembered and acted upon. Everything kept in sled ([`store`]) can be made again from
 //! the log. [`Engine`] starts and stops it all and answers questions about deliveries.
 
+mod announce;
 mod clock;
 mod config;
 mod effect;
 mod inbox;
+mod keeper;
 mod owner;
 mod partition;
 mod progress;

@@ -221,11 +221,11 @@ impl Partition {
         let sleep = Duration::from_millis(u64::try_from(sleep_ms).unwrap_or(0).min(3_600_000));
         tokio::select! {
             biased;
+            () = stopped(&mut mail.shutdown) => return true,
             Some(asked) = mail.questions.recv() => self.answer(asked).await,
             Some(batch) = mail.inbox.recv() => waiting.push_batch(batch),
             Some(result) = mail.results.recv() => waiting.push(result),
             () = tokio::time::sleep(sleep), if due.is_some() => {}
-            () = stopped(&mut mail.shutdown) => return true,
         }
         false
     }

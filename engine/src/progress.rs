@@ -73,16 +73,27 @@ impl Progress {
 
     /// Resolves when everything in the inbox up to `position` is committed: the heads of all partitions then.
     pub(crate) async fn settled(self: Arc<Self>, position: Position) -> Option<Vec<Position>> {
-        let mut read = self.read.subscribe();
-        read.wait_for(|read| *read >= position.0).await.ok()?;
         let mut heads = Vec::with_capacity(self.partitions.len());
-        for progress in &self.partitions {
-            let wanted = progress.delivered.load(Ordering::Acquire).min(position.0);
-            let mut standing = progress.standing.subscribe();
-            let stands = standing.wait_for(|standing| standing.inbox_through >= wanted).await.ok()?;
-            heads.push(Position(stands.head));
+        for partition in 0..self.partitions.len() {
+            heads.push(self.clone().settled_one(u16::try_from(partition).ok()?, position).await?);
         }
         Some(heads)
+    }
+
+    /// Resolves when everything in the inbox up to `position` that is for a partition is committed: its head then.
+    pub(crate) async fn settled_one(self: Arc<Self>, partition: u16, position: Position) -> Option<Position> {
+        let mut read = self.read.subscribe();
+        let progress = self.partitions.get(usize::from(partition))?;
+        let mut standing = progress.standing.subscribe();
+        loop {
+            standing.wait_for(|standing| standing.running).await.ok()?;
+            read.wait_for(|read| *read >= position.0).await.ok()?;
+            let wanted = progress.delivered.load(Ordering::Acquire).min(position.0);
+            let stands = *standing.wait_for(|stands| stands.inbox_through >= wanted || !stands.running).await.ok()?;
+            if stands.running {
+                return Some(Position(stands.head));
+            }
+        }
     }
 
     /// Partitions that do not take turns now.

@@ -34,7 +34,7 @@ pub(crate) async fn starting_point(
     let mut snapshots = Snapshots::new(partition);
     if let Some(head) = store.head()? {
         check_head(log, partition, &head).await?;
-        snapshots.adopt(log).await;
+        snapshots.adopt(log, store).await?;
         return Ok((head, snapshots));
     }
     store.clear()?;

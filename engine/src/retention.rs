@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use windhover_eventlog::{LogName, Position, SharedLog, cap::Cap};
+use windhover_eventlog::{LogName, Position, SharedLog, cap::Cap, cluster::SharedCluster};
 use windhover_proto::{core::partition::Entry, state::State, time::Timestamp};
 
 use crate::{
@@ -63,6 +63,8 @@ pub(crate) struct Trimmer {
     pub(crate) progress: Arc<Progress>,
     pub(crate) config: Config,
     pub(crate) cap: Option<Arc<Cap>>,
+    /// The other engines, when there may be some: they own what this one does not.
+    pub(crate) cluster: Option<SharedCluster>,
     /// Up to which commit each partition's snapshots allow trimming.
     pub(crate) snapshots: Arc<Vec<std::sync::atomic::AtomicU64>>,
 }
@@ -94,14 +96,31 @@ impl Trimmer {
     }
 
     async fn trim_inbox(&self) {
-        let below = Position(self.progress.inbox_consumed() + 1);
+        let Some(consumed) = self.inbox_consumed().await else { return };
+        let below = Position(consumed + 1);
         if let Err(error) = self.log.trim(LogName::Inbox { shard: 0 }, below).await {
             tracing::warn!(%error, "the inbox was not trimmed");
         }
     }
 
+    /// How far every partition has consumed the inbox, wherever it is owned; `None` while some owner does not say.
+    async fn inbox_consumed(&self) -> Option<u64> {
+        let Some(cluster) = &self.cluster else { return Some(self.progress.inbox_consumed()) };
+        // One engine is enough: whoever owns the first partition.
+        if !self.progress.standing(0).running {
+            return None;
+        }
+        let asking = (0..self.log.layout().partitions).map(|partition| cluster.inbox_consumed(partition));
+        let consumed: Option<Vec<u64>> = futures_util::future::join_all(asking).await.into_iter().collect();
+        consumed?.into_iter().min()
+    }
+
     async fn sweep(&self, retention: Retention) {
         for (partition, snapshot) in (0..).zip(self.snapshots.iter()) {
+            // What is known here of a partition that another engine owns is out of date.
+            if !self.progress.standing(partition).running {
+                continue;
+            }
             let floor = self.sweep_partition(partition, retention);
             let below = match floor {
                 Ok(floor) => floor.min(snapshot.load(std::sync::atomic::Ordering::Acquire)),

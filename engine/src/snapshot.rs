@@ -17,6 +17,8 @@ use windhover_proto::{
     id::ExecutionId,
 };
 
+use crate::store::{Failed, Store};
+
 /// Snapshots of a partition that are kept.
 const KEPT: usize = 2;
 
@@ -90,9 +92,22 @@ impl Snapshots {
         None
     }
 
-    /// Takes note of the snapshots that exist, without reading the index back: sled has it.
-    pub(crate) async fn adopt(&mut self, log: &SharedLog) {
-        let _ = self.newest(log).await;
+    /// Takes note of the snapshots that exist, without reading the index back: sled has it. What changed in sled since the
+    /// newest one has to be in the next one.
+    pub(crate) async fn adopt(&mut self, log: &SharedLog, store: &mut Store) -> Result<(), Failed> {
+        let names = log.objects(&self.prefix()).await.unwrap_or_default();
+        self.kept = names.iter().filter_map(position_of).collect();
+        self.kept.sort_unstable();
+        let mut covered = 0;
+        for position in self.kept.iter().rev() {
+            if let Ok(Some(snapshot)) = fetch::<Snapshot>(log, &self.snapshot_name(*position)).await {
+                self.segments = snapshot.segments;
+                covered = *position;
+                break;
+            }
+        }
+        self.dirty = store.changed_after(covered)?;
+        Ok(())
     }
 
     async fn read(

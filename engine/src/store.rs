@@ -5,7 +5,7 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -137,6 +137,20 @@ impl Store {
     /// Every execution that is not over.
     pub(crate) fn all_live(&self) -> impl Iterator<Item = Result<Execution, Failed>> {
         self.tree.scan_prefix([LIVE]).values().map(|value| value.map_err(Failed::new).and_then(|bytes| decode(&bytes)))
+    }
+
+    /// Every entry that a commit after the one at `position` changed.
+    pub(crate) fn changed_after(&self, position: u64) -> Result<BTreeMap<ExecutionId, Entry>, Failed> {
+        let mut changed = BTreeMap::new();
+        for item in self.tree.scan_prefix([ENTRY]) {
+            let (key, value) = item.map_err(Failed::new)?;
+            let entry: Entry = decode(&value)?;
+            let id = key.get(1..).and_then(|bytes| bytes.try_into().ok()).map(ExecutionId::from_bytes);
+            if let Some(id) = id.filter(|_| entry.last_commit > position) {
+                changed.insert(id, entry);
+            }
+        }
+        Ok(changed)
     }
 
     /// Removes everything: a snapshot takes its place.

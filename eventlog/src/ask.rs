@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use windhover_proto::{
     core::Execution,
     id::{DeliveryId, ExecutionId, Fingerprint},
@@ -15,7 +16,7 @@ use windhover_proto::{
 use crate::Position;
 
 /// One question. The owner answers when it knows; whoever asks sets the deadline and drops the future.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Question {
     /// The execution it is about.
     pub execution: ExecutionId,
@@ -26,7 +27,7 @@ pub struct Question {
 }
 
 /// How long the owner waits before it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Until {
     /// Until the delivery's fate is decided and on disk.
     Verdict,
@@ -35,7 +36,7 @@ pub enum Until {
 }
 
 /// What became of a delivery.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// Its fate.
     pub verdict: Verdict,
@@ -46,7 +47,7 @@ pub struct Answer {
 }
 
 /// The fate of a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// It started the execution.
     First,

@@ -7,6 +7,7 @@
 
 pub mod ask;
 pub mod cap;
+pub mod cluster;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod definitions;

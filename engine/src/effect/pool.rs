@@ -4,10 +4,12 @@ use std::{
     collections::VecDeque,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
+use windhover_eventlog::cluster::SharedCluster;
 use windhover_proto::{
     core::{Call, CallFailure, Stimulus},
     delivery::FlowRef,
@@ -15,6 +17,9 @@ use windhover_proto::{
 };
 
 use super::Client;
+
+/// How often it is looked whether a heartbeat that had lapsed is fresh again.
+const FRESH_POLL: Duration = Duration::from_millis(50);
 
 type FlowName = Option<(TenantId, Namespace, FlowId)>;
 
@@ -57,11 +62,13 @@ pub(crate) struct Pool {
     client: Client,
     running_max: usize,
     queues: Arc<Mutex<Queues>>,
+    /// Among other engines no call starts unless this one is known to live.
+    cluster: Option<SharedCluster>,
 }
 
 impl Pool {
-    pub(crate) fn new(client: Client, running_max: usize) -> Self {
-        Self { client, running_max: running_max.max(1), queues: Arc::default() }
+    pub(crate) fn new(client: Client, running_max: usize, cluster: Option<SharedCluster>) -> Self {
+        Self { client, running_max: running_max.max(1), queues: Arc::default(), cluster }
     }
 
     /// Starts a call when there is a place for it; its result goes to `results`. Never waits.
@@ -82,11 +89,28 @@ impl Pool {
     /// Runs one call after the other until none waits.
     async fn work(self) {
         while let Some(job) = self.next() {
+            if !self.may_start(&job).await {
+                continue;
+            }
             let call = &job.call;
             let made = AssertUnwindSafe(self.client.call(call)).catch_unwind().await;
             let result = made.unwrap_or_else(|_| Err(CallFailure { message: "making the call panicked".to_owned() }));
             let Call { execution, task_run, n, .. } = job.call;
             let _ = job.results.send(Stimulus::CallEnded { execution, task_run, n, result }).await;
+        }
+    }
+
+    /// Whether a call may start: not when its partition is not run here any more, and not before the heartbeat is fresh. An
+    /// engine that was frozen finds out here that others work in its place.
+    async fn may_start(&self, job: &Job) -> bool {
+        loop {
+            if job.results.is_closed() {
+                return false;
+            }
+            if self.cluster.as_ref().is_none_or(|cluster| cluster.is_fresh()) {
+                return true;
+            }
+            tokio::time::sleep(FRESH_POLL).await;
         }
     }
 

@@ -9,6 +9,8 @@ use crate::OpenError;
 
 /// A half-open connection is noticed after two of these; the client's default is a minute each.
 const PING_EVERY: Duration = Duration::from_secs(5);
+/// Longest pause between two attempts to connect again: a server that is back is used at once.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// How long one server may take to accept a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
@@ -19,10 +21,16 @@ pub(super) async fn connect(options: &Options, credentials: &Credentials) -> Res
     let connection = encrypt(connection, &options.tls)
         .name("windhover")
         .ping_interval(PING_EVERY)
+        .reconnect_delay_callback(reconnect_pause)
         .connection_timeout(CONNECT_MAX)
         .request_timeout(Some(options.append_timeout));
     let addresses: Vec<_> = options.url.split(',').map(|address| address.trim().to_owned()).collect();
     connection.connect(addresses).await.map_err(|cause| failed(cause.into()))
+}
+
+fn reconnect_pause(attempts: usize) -> Duration {
+    let doubled = 1u32.checked_shl(u32::try_from(attempts).unwrap_or(u32::MAX)).unwrap_or(u32::MAX);
+    Duration::from_millis(2).saturating_mul(doubled).min(RECONNECT_PAUSE_MAX)
 }
 
 async fn authenticate(connection: ConnectOptions, credentials: &Credentials) -> std::io::Result<ConnectOptions> {

@@ -2,9 +2,11 @@
 
 mod connect;
 mod durability;
+mod members;
 mod objects;
 mod options;
 mod publish;
+mod questions;
 mod reader;
 mod reply;
 mod streams;
@@ -23,7 +25,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use serde::Deserialize;
 
+pub use members::{ENGINE_TTL_MIN, Membership};
 pub use options::{Credentials, Encryption, Options, Tls, Unsynced};
+pub use questions::RemoteOwners;
 
 use self::streams::Names;
 use crate::{
@@ -51,6 +55,8 @@ struct Inner {
     options: Options,
     layout: Layout,
     durability: Durability,
+    /// How many servers keep each stream.
+    replicas: usize,
     objects: ObjectStore,
     /// Logs whose stream is known to exist.
     settled: Mutex<HashSet<LogName>>,
@@ -87,14 +93,18 @@ impl JetStream {
         // One stream first: its metadata decides whether the rest is touched at all.
         let first = streams::settle(&context, &names, &options, layout, &LogName::Definitions).await?;
         let durability = durability::learn(&options, first.num_replicas).await?;
+        let replicas = first.num_replicas;
+        let options = Options { replicas: options.replicas.or(u8::try_from(replicas).ok()), ..options };
         let logs = streams::fixed_logs(layout);
         let settling: Vec<_> =
             logs.iter().map(|log| streams::settle(&context, &names, &options, layout, log).boxed()).collect();
         stream::iter(settling).buffer_unordered(SETTLE_AT_ONCE).try_collect::<Vec<_>>().await?;
         let objects = objects::open(&context, &names, &options).await?;
+        // Two roles with different keys may have started at the same moment: only one of the keys stands there now.
+        streams::settle(&context, &names, &options, layout, &LogName::Definitions).await?;
         let settled = Mutex::new(logs.into_iter().chain([LogName::Definitions]).collect());
         Ok(Arc::new(Self {
-            inner: Arc::new(Inner { client, context, names, options, layout, durability, objects, settled }),
+            inner: Arc::new(Inner { client, context, names, options, layout, durability, replicas, objects, settled }),
         }))
     }
 

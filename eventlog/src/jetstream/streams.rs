@@ -59,6 +59,26 @@ impl Names {
         format!("{}-", self.prefix)
     }
 
+    /// Where the owner of a partition answers questions.
+    pub(super) fn ask(&self, partition: u16) -> String {
+        format!("{}.ask.{partition}", self.prefix)
+    }
+
+    /// Where engines say that they came or went.
+    pub(super) fn engines_changed(&self) -> String {
+        format!("{}.engines", self.prefix)
+    }
+
+    /// The stream of the key-value bucket of heartbeats.
+    pub(super) fn engines_stream(&self) -> String {
+        format!("KV_{}-engines", self.prefix)
+    }
+
+    /// The subject of an engine's key, or of all with `>`.
+    pub(super) fn engine_key(&self, engine: &str) -> String {
+        format!("$KV.{}-engines.{engine}", self.prefix)
+    }
+
     pub(super) fn bucket(&self) -> String {
         format!("{}-objects", self.prefix)
     }
@@ -170,7 +190,7 @@ fn adjusted(mut config: Config, options: &Options, layout: Layout, log: &LogName
     config.max_age = Duration::ZERO;
     config.max_messages = -1;
     config.max_messages_per_subject = -1;
-    config.max_bytes = bytes_max(options, log);
+    config.max_bytes = bytes_max(options, log, config.max_bytes);
     config.duplicate_window = DUPLICATE_WINDOW;
     config.compression = Some(Compression::S2);
     config.num_replicas = options.replicas.map_or(config.num_replicas.max(1), usize::from);
@@ -178,9 +198,11 @@ fn adjusted(mut config: Config, options: &Options, layout: Layout, log: &LogName
     config
 }
 
-fn bytes_max(options: &Options, log: &LogName) -> i64 {
+fn bytes_max(options: &Options, log: &LogName, found: i64) -> i64 {
     match (log, options.inbox_bytes_max) {
         (LogName::Inbox { .. }, Some(bytes)) => i64::try_from(bytes).unwrap_or(i64::MAX),
+        // Another role may have set a cap: who has no opinion leaves it.
+        (LogName::Inbox { .. }, None) if found > 0 => found,
         _ => -1,
     }
 }

@@ -1,0 +1,63 @@
+//! One partition of this engine, as other processes ask it.
+
+use std::sync::Arc;
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::{mpsc, oneshot};
+use windhover_eventlog::{
+    Position,
+    ask::{Answer, Question},
+    cluster::Owner,
+};
+
+use crate::{progress::Progress, question::Asked};
+
+/// Somebody wants to own a partition of this engine.
+#[derive(Debug)]
+pub(crate) struct Release {
+    pub(crate) partition: u16,
+    /// Told when no more of its work is done here.
+    pub(crate) done: oneshot::Sender<()>,
+}
+
+/// A partition that runs here.
+#[derive(Debug)]
+pub(crate) struct PartitionOwner {
+    pub(crate) number: u16,
+    pub(crate) questions: mpsc::Sender<Asked>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) releases: mpsc::Sender<Release>,
+}
+
+impl Owner for PartitionOwner {
+    fn ask(&self, question: Question) -> BoxFuture<'static, Option<Answer>> {
+        ask(self.questions.clone(), question).boxed()
+    }
+
+    fn settled(&self, inbox: Position) -> BoxFuture<'static, Option<Position>> {
+        self.progress.clone().settled_one(self.number, inbox).boxed()
+    }
+
+    fn inbox_consumed(&self) -> u64 {
+        self.progress.standing(self.number).inbox_through
+    }
+
+    fn release(&self) -> BoxFuture<'static, ()> {
+        let (releases, partition) = (self.releases.clone(), self.number);
+        async move {
+            let (done, released) = oneshot::channel();
+            if releases.send(Release { partition, done }).await.is_ok() {
+                // It is gone also when nobody is left to tell.
+                let _ = released.await;
+            }
+        }
+        .boxed()
+    }
+}
+
+/// Puts a question to a partition; `None` when too many wait, or when it stops before it knows the answer.
+pub(crate) async fn ask(questions: mpsc::Sender<Asked>, question: Question) -> Option<Answer> {
+    let (reply, answer) = oneshot::channel();
+    questions.try_send(Asked { question, reply }).ok()?;
+    answer.await.ok()
+}
