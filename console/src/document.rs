@@ -41,7 +41,10 @@ pub(crate) struct ExecutionDocument<'a> {
     labels: Vec<Label<'a>>,
     state: StateDocument,
     original_id: ExecutionId,
-    trigger: TriggerDocument<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_id: Option<ExecutionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trigger: Option<TriggerDocument<'a>>,
     deleted: bool,
     metadata: Metadata,
     windhover: Own<'a>,
@@ -147,10 +150,14 @@ pub(crate) fn execution<'a>(execution: &'a Execution, blob: Option<&[u8]>, detai
         outputs: execution.outputs.as_ref().map(Kept::shown).map(raw),
         labels: execution.labels.iter().map(|(key, value)| Label { key, value }).collect(),
         state: state(&execution.history),
-        original_id: execution.id,
+        original_id: execution.original(),
+        parent_id: execution.replay.map(|replay| replay.of),
         trigger: trigger_document(execution, blob),
         deleted: false,
-        metadata: Metadata { attempt_number: 1, original_created_date: execution.history.started_at().to_string() },
+        metadata: Metadata {
+            attempt_number: execution.attempt(),
+            original_created_date: execution.history.started_at().to_string(),
+        },
         windhover: own(execution),
     }
 }
@@ -159,11 +166,13 @@ fn raw(value: &Value) -> Box<RawValue> {
     RawValue::from_string(value.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-fn trigger_document<'a>(execution: &'a Execution, blob: Option<&[u8]>) -> TriggerDocument<'a> {
+/// None of an execution that no trigger started.
+fn trigger_document<'a>(execution: &'a Execution, blob: Option<&[u8]>) -> Option<TriggerDocument<'a>> {
+    let id = execution.delivery.trigger.as_ref()?.as_str();
     let request = execution.delivery.request.parse();
     let variables = request.map(|request| trigger::variables(&request, blob, Sensitive::Masked).map);
     let variables = variables.map_or(Value::Null, |map| Value::Map(map.into()));
-    TriggerDocument { id: execution.delivery.trigger.as_str(), kind: trigger::WEBHOOK_TYPE, variables: raw(&variables) }
+    Some(TriggerDocument { id, kind: trigger::WEBHOOK_TYPE, variables: raw(&variables) })
 }
 
 fn task_run<'a>(execution: &'a Execution, run: &'a TaskRun) -> TaskRunDocument<'a> {
@@ -269,7 +278,7 @@ fn log_document(execution: &Execution, logged: &windhover_proto::event::Logged, 
         execution_id: execution.id,
         task_run_id: logged.task_run,
         attempt_number: run.map(|run| run.attempts.len().saturating_sub(1)),
-        trigger_id: Some(execution.delivery.trigger.to_string()),
+        trigger_id: execution.delivery.trigger.as_ref().map(ToString::to_string),
         timestamp: at.to_string(),
         level: logged.level,
         thread: "engine",

@@ -23,7 +23,6 @@ use windhover_proto::{
     definitions::Definitions,
     expr::Value,
     id::{ExecutionId, Fingerprint, TaskRunId},
-    input::Input,
     request::Body,
     time::Timestamp,
 };
@@ -340,7 +339,7 @@ impl Partition {
         let mut blobs = BTreeMap::new();
         for stimulus in stimuli {
             let delivery = match stimulus {
-                Stimulus::Input(Input::WebhookReceived(webhook)) => Some(webhook.delivery.clone()),
+                Stimulus::Input(input) => input.delivery().cloned(),
                 Stimulus::CallEnded { execution, .. } | Stimulus::TimerDue { execution } => {
                     self.store.live(execution).map(|execution| execution.delivery)
                 }

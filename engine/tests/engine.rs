@@ -95,7 +95,7 @@ fn webhook(flow: &str, key: &str, delivery: DeliveryId, body: &str, definitions_
         definitions_at,
         delivery: Delivery {
             id: delivery,
-            trigger,
+            trigger: Some(trigger),
             received_at: Timestamp::from_millis(5),
             key: Some(Key { id, source: KeySource::Header }),
             fingerprint: Fingerprint::of(body.as_bytes()),

@@ -203,7 +203,7 @@ fn decide(
     let variables = trigger::variables(&sent.request, sent.object.as_deref(), Sensitive::Masked);
     let delivery = Delivery {
         id: delivery,
-        trigger: hook.trigger.id.clone(),
+        trigger: Some(hook.trigger.id.clone()),
         received_at: moment.now,
         key: sent.key,
         fingerprint: sent.fingerprint,
@@ -263,7 +263,7 @@ async fn deliver(
     let input = Input::WebhookReceived(Box::new(input));
     let line = InboxLine::new(&input, service.partitions);
     service.batcher(input.execution()).append(line).await?;
-    let Input::WebhookReceived(input) = input;
+    let Input::WebhookReceived(input) = input else { unreachable!("it was made above") };
     let (execution, delivery) = (input.execution, input.delivery.id);
     let base_url = service.base_url(parts);
     if hook.webhook.wait {

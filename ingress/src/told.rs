@@ -76,7 +76,7 @@ pub(crate) fn of_ended(
     // The revision that ran decides, even when a newer one was deployed meanwhile.
     let ran = table.revision(&execution.flow).and_then(|revision| {
         let flow = revision.flow.as_ref().ok()?;
-        let trigger = flow.trigger(&execution.delivery.trigger)?;
+        let trigger = flow.trigger(execution.delivery.trigger.as_ref()?)?;
         let TriggerKind::Webhook(webhook) = &trigger.kind;
         Some(Hook { flow, trigger, webhook })
     });

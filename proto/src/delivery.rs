@@ -45,19 +45,21 @@ pub struct Key {
     pub source: KeySource,
 }
 
-/// A genuine delivery: which trigger it reached, under which key, and the request byte for byte.
+/// What somebody sent that starts an execution. Of a webhook: which trigger it reached, under which key, and the request byte
+/// for byte. Of a call of the API: no trigger, and of the request all but its body, which the inputs stand for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Names this delivery; a resent copy of the same input has the same id.
     pub id: DeliveryId,
-    /// The trigger it reached.
-    pub trigger: TriggerId,
+    /// The trigger it reached; none when the API was asked for an execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<TriggerId>,
     /// When it arrived at the ingress.
     pub received_at: Timestamp,
     /// Its key; absent when the sender gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Key>,
-    /// SHA-256 of the raw body bytes.
+    /// SHA-256 of the raw body bytes; of a call of the API, of what it asked for.
     pub fingerprint: Fingerprint,
     /// The request.
     pub request: RawRequest,

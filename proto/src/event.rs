@@ -6,7 +6,8 @@ use crate::{
     delivery::{Delivery, FlowRef},
     expr::Value,
     flow::LogLevel,
-    id::{TaskId, TaskRunId},
+    id::{DeliveryId, TaskId, TaskRunId},
+    input::Replay,
     seal::Sealed,
     state::State,
     time::Timestamp,
@@ -94,6 +95,12 @@ pub enum Event {
     },
     /// The tasks of `afterExecution` are done; nothing follows.
     AfterExecutionEnded,
+    /// Somebody wanted the execution to be gone. Nobody sees it any more, and if it was not over it is now, KILLED; duplicates
+    /// of its delivery still start nothing.
+    ExecutionDeleted {
+        /// The input that said so.
+        input: DeliveryId,
+    },
     /// Deciding this execution panicked: a defect of ours, contained to this execution.
     ExecutionStuck {
         /// What the panic said.
@@ -115,6 +122,9 @@ pub struct ExecutionCreated {
     pub inputs: Option<Value>,
     /// The delivery that started it.
     pub delivery: Delivery,
+    /// What it replays; absent when nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
 }
 
 /// A delivery that did not start an execution because another one had.

@@ -228,6 +228,7 @@ fn fold_line(
                     enter(row, to, seen.at);
                 }
             })?,
+            SeenEvent::Deleted => delete(store, folding, id)?,
             SeenEvent::Other => follow(store, folding, id, position, |_| {})?,
         }
     }
@@ -258,6 +259,17 @@ fn create(
     folding.batch.index(&id, &row);
     folding.rows.insert(id, row);
     Ok(())
+}
+
+/// Forgets an execution. One that this very batch created was never shown, and needs no more than that.
+fn delete(store: &Store, folding: &mut Folding, id: ExecutionId) -> Result<(), Failed> {
+    if let Some(row) = folding.rows.remove(&id) {
+        folding.batch.forget(&id, &row);
+    }
+    match store.indexed(&id)? {
+        Some(old) => store.replace(&mut folding.batch, &id, old),
+        None => Ok(()),
+    }
 }
 
 /// Changes the row of an execution that exists, and notes that this commit is about it.

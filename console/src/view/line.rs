@@ -26,6 +26,8 @@ pub(super) enum SeenEvent {
     Entered(State),
     /// Its state changed if it was the first of these.
     Moved(State, State),
+    /// Nobody may see it any more.
+    Deleted,
     /// Nothing that a list shows.
     Other,
 }
@@ -87,6 +89,10 @@ impl<'de> Deserialize<'de> for SeenEvent {
                 let name = map.next_key::<std::borrow::Cow<'de, str>>()?.unwrap_or_default();
                 match &*name {
                     "ExecutionCreated" => Ok(SeenEvent::Created(map.next_value()?)),
+                    "ExecutionDeleted" => {
+                        map.next_value::<IgnoredAny>()?;
+                        Ok(SeenEvent::Deleted)
+                    }
                     "ExecutionEnded" => Ok(SeenEvent::Entered(map.next_value::<SeenEnd>()?.state)),
                     other => {
                         map.next_value::<IgnoredAny>()?;
@@ -110,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// One of each event, in an order that can happen. A new event breaks `name_of` first.
+    /// One of each event, in an order that can happen; of what is deleted there is no row, and so no state. A new event breaks `name_of` first.
     const LINE: &str = r#"{"at":5,"events":[
         {"ExecutionCreated":{"flow":{"tenant":"main","namespace":"a.b","flow":"f","revision":1},"seed":1,"labels":[["k","v"]],
           "delivery":{"id":"1","trigger":"t","received_at":1,"fingerprint":"0000000000000000000000000000000000000000000000000000000000000000",
@@ -134,7 +140,8 @@ mod tests {
         {"AttemptStarted":{"task_run":"3"}},
         {"TaskRunSucceeded":{"task_run":"3"}},
         "AfterExecutionEnded",
-        {"ExecutionStuck":{"reason":"r"}}]}"#;
+        {"ExecutionStuck":{"reason":"r"}},
+        {"ExecutionDeleted":{"input":"3"}}]}"#;
 
     fn name_of(event: &Event) -> &'static str {
         match event {
@@ -153,6 +160,7 @@ mod tests {
             Event::ExecutionEnded { .. } => "ended",
             Event::AfterExecutionEnded => "after execution ended",
             Event::ExecutionStuck { .. } => "stuck",
+            Event::ExecutionDeleted { .. } => "deleted",
         }
     }
 
@@ -160,7 +168,7 @@ mod tests {
     fn after_every_event_the_list_shows_the_state_that_the_core_computes() {
         let line: Line = decode_line(LINE).unwrap();
         let names: std::collections::BTreeSet<_> = line.events.iter().map(name_of).collect();
-        assert_eq!(names.len(), 15, "an event is missing here");
+        assert_eq!(names.len(), 16, "an event is missing here");
         let seen = see(LINE).unwrap();
         let (mut execution, mut state) = (None, State::Created);
         for (event, seen) in line.events.iter().zip(seen.events) {
@@ -168,7 +176,7 @@ mod tests {
             match seen {
                 SeenEvent::Entered(entered) => state = entered,
                 SeenEvent::Moved(from, to) if state == from => state = to,
-                SeenEvent::Created(_) | SeenEvent::Moved(..) | SeenEvent::Other => {}
+                SeenEvent::Created(_) | SeenEvent::Moved(..) | SeenEvent::Deleted | SeenEvent::Other => {}
             }
             assert_eq!(execution.as_ref().map(|one| one.state()), Some(state), "{}", name_of(event));
         }

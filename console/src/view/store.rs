@@ -100,6 +100,12 @@ impl Batch {
         self.0.insert(commit_key(id, position).as_slice(), &[]);
     }
 
+    /// Takes back an execution that this batch created.
+    pub(crate) fn forget(&mut self, id: &ExecutionId, row: &Row) {
+        self.0.remove(id_key(INDEX, id).as_slice());
+        self.0.remove(row_key(row.start_ms, id).as_slice());
+    }
+
     /// The row as it is now.
     pub(crate) fn row(&mut self, id: &ExecutionId, row: &Row) {
         self.0.insert(row_key(row.start_ms, id).as_slice(), row.to_bytes());
@@ -191,7 +197,8 @@ impl Store {
         })
     }
 
-    /// Forgets an execution that is about to be created anew: its key was forgotten, and a later delivery came under it.
+    /// Forgets an execution that is deleted, or about to be created anew: its key was forgotten, and a later delivery came
+    /// under it.
     pub(crate) fn replace(&self, batch: &mut Batch, id: &ExecutionId, old: Indexed) -> Result<(), Failed> {
         batch.0.remove(row_key(old.start_ms, id).as_slice());
         contained(|| self.remove(&mut batch.0, id))

@@ -90,12 +90,13 @@ pub fn created_by(flow: &str, body: RequestBody) -> Event {
         inputs: None,
         delivery: Delivery {
             id: DeliveryId::from_bytes([1; 16]),
-            trigger: "hook".parse().unwrap(),
+            trigger: Some("hook".parse().unwrap()),
             received_at: Timestamp::from_millis(1),
             key: None,
             fingerprint: Fingerprint::of(b"x"),
             request: RawRequest::new(&request),
         },
+        replay: None,
     }))
 }
 

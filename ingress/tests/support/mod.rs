@@ -137,8 +137,9 @@ async fn inbox(log: &SharedLog) -> Vec<WebhookReceived> {
     for position in 1..=head.0 {
         let Some(record) = log.record(name.clone(), Position(position)).await.unwrap() else { continue };
         for item in codec::decode_inbox(&record.bytes).unwrap() {
-            let Input::WebhookReceived(webhook) = item.input().unwrap();
-            received.push(*webhook);
+            if let Input::WebhookReceived(webhook) = item.input().unwrap() {
+                received.push(*webhook);
+            }
         }
     }
     received
@@ -275,7 +276,9 @@ fn execution(first: &WebhookReceived, state: &str, outputs: Option<&str>) -> Exe
         task_runs: Vec::new(),
         outputs: outputs.map(|json| Kept::Clear(Value::from_json(json).unwrap())),
         stuck: None,
+        replay: None,
         over: true,
+        deleted: false,
         events: 3,
     }
 }

@@ -34,12 +34,14 @@ fn create(id: ExecutionId, created: &ExecutionCreated, at: Timestamp) -> Executi
         labels: created.labels.clone(),
         inputs: created.inputs.clone(),
         delivery: created.delivery.clone(),
+        replay: created.replay,
         suppressed: Suppressed::default(),
         history: History::created(at),
         task_runs: Vec::new(),
         outputs: None,
         stuck: None,
         over: false,
+        deleted: false,
         events: 1,
     }
 }
@@ -88,6 +90,12 @@ fn follow(execution: &mut Execution, event: &Event, at: Timestamp) {
             execution.over = *afterwards == Afterwards::Nothing;
         }
         Event::AfterExecutionEnded => execution.over = true,
+        Event::ExecutionDeleted { input: _ } => {
+            if !execution.state().is_terminal() {
+                execution.history.enter(State::Killed, at);
+            }
+            (execution.deleted, execution.over) = (true, true);
+        }
         Event::ExecutionStuck { reason } => {
             execution.history.enter(State::Failed, at);
             execution.stuck = Some(reason.clone());

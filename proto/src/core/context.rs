@@ -10,7 +10,7 @@ use super::{
 use crate::{
     expr::{Env, Map, RenderError, Template, Templated, Value, Variables},
     flow::{Flow, Task},
-    id::TaskRunId,
+    id::{TaskRunId, TriggerId},
     time::Timestamp,
     trigger::{self, Sensitive},
 };
@@ -106,17 +106,19 @@ impl<'a> Context<'a> {
         self.task.as_ref().and_then(|(_, id)| self.execution.task_run(id))
     }
 
-    fn trigger(&self) -> Value {
-        self.trigger.get_or_init(|| self.make_trigger()).clone()
+    /// Nothing for an execution that no trigger started.
+    fn trigger(&self) -> Option<Value> {
+        let trigger = self.execution.delivery.trigger.as_ref()?;
+        Some(self.trigger.get_or_init(|| self.make_trigger(trigger)).clone())
     }
 
-    fn make_trigger(&self) -> Value {
+    fn make_trigger(&self, trigger: &TriggerId) -> Value {
         let Ok(request) = self.execution.delivery.request.parse() else { return Value::Null };
         let blob = self.turn.blob(&request);
         let seen = trigger::variables(&request, blob.as_deref(), Sensitive::Opened(self.turn.seal));
         self.secrets.borrow_mut().extend(seen.secrets);
         let mut map = seen.map;
-        let id = Value::text(self.execution.delivery.trigger.as_str());
+        let id = Value::text(trigger.as_str());
         map.insert("_context", Value::map([("type", Value::text(trigger::WEBHOOK_TYPE)), ("id", id)]));
         Value::Map(map.into())
     }
@@ -136,7 +138,7 @@ impl<'a> Context<'a> {
         Value::map([
             ("id", Value::text(id.as_str())),
             ("startDate", Value::text(self.execution.history.started_at().to_string())),
-            ("originalId", Value::text(id)),
+            ("originalId", Value::text(self.execution.original().to_string())),
             ("state", Value::text(self.execution.state().as_str())),
         ])
     }
@@ -226,7 +228,7 @@ impl Variables for Context<'_> {
         match name {
             "flow" => Some(self.flow_value()),
             "execution" => Some(self.execution_value()),
-            "trigger" => Some(self.trigger()),
+            "trigger" => self.trigger(),
             "inputs" => self.inputs_value(),
             "labels" => Some(self.labels_value()),
             "outputs" => Some(self.outputs_value()),

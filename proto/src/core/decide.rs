@@ -15,8 +15,8 @@ use crate::{
     event::{DeliverySuppressed, Event, ExecutionCreated},
     expr::{Surroundings, Value},
     flow::{Flow, TaskKind},
-    id::{ExecutionId, Fingerprint, TaskRunId, id_of_parts},
-    input::{Input, WebhookReceived},
+    id::{DeliveryId, ExecutionId, Fingerprint, TaskRunId, id_of_parts},
+    input::{Input, Replay, WebhookReceived},
     request::{Body, Request},
     seal::SealKey,
     time::Timestamp,
@@ -117,16 +117,12 @@ pub struct Decision {
 /// Decides what follows from a stimulus. Pure: the same arguments give the same answer.
 pub fn decide(known: Known, stimulus: &Stimulus, turn: &Turn<'_>) -> Decision {
     match (known, stimulus) {
-        (Known::New, Stimulus::Input(Input::WebhookReceived(webhook))) => create(webhook, turn),
-        (Known::Live(execution), Stimulus::Input(Input::WebhookReceived(webhook))) => {
-            if execution.delivery.id == webhook.delivery.id {
-                return Decision { execution: Some(*execution), ..Decision::default() };
-            }
-            let event = suppressed(&webhook.delivery, &execution.delivery.fingerprint);
-            react(*execution, turn, |work| work.emit(event))
-        }
-        (Known::Over { fingerprint }, Stimulus::Input(Input::WebhookReceived(webhook))) => {
-            Decision { events: vec![suppressed(&webhook.delivery, &fingerprint)], ..Decision::default() }
+        (known, Stimulus::Input(Input::DeletionRequested(request))) => delete(known, request.id, turn),
+        (Known::New, Stimulus::Input(input)) => Start::of(input).map(|start| create(&start, turn)).unwrap_or_default(),
+        (Known::Live(execution), Stimulus::Input(input)) => follow_up(*execution, input, turn),
+        (Known::Over { fingerprint }, Stimulus::Input(input)) => {
+            let event = input.delivery().map(|delivery| suppressed(delivery, &fingerprint));
+            Decision { events: event.into_iter().collect(), ..Decision::default() }
         }
         (Known::Live(execution), Stimulus::CallEnded { task_run, n, result, .. }) => {
             react(*execution, turn, |work| end_call(work, *task_run, *n, result))
@@ -134,6 +130,74 @@ pub fn decide(known: Known, stimulus: &Stimulus, turn: &Turn<'_>) -> Decision {
         (Known::Live(execution), Stimulus::TimerDue { .. }) => react(*execution, turn, |_| {}),
         (Known::New | Known::Over { .. }, Stimulus::CallEnded { .. } | Stimulus::TimerDue { .. }) => {
             Decision::default()
+        }
+    }
+}
+
+/// What a delivery means for an execution that is not over: nothing when it is the one that started it.
+fn follow_up(execution: Execution, input: &Input, turn: &Turn<'_>) -> Decision {
+    let other = input.delivery().filter(|delivery| delivery.id != execution.delivery.id);
+    let Some(delivery) = other else { return Decision { execution: Some(execution), ..Decision::default() } };
+    let event = suppressed(delivery, &execution.delivery.fingerprint);
+    react(execution, turn, |work| work.emit(event))
+}
+
+/// An execution that somebody wants to be gone ends here and now; what its calls still answer is for nobody.
+fn delete(known: Known, input: DeliveryId, turn: &Turn<'_>) -> Decision {
+    let events = vec![Event::ExecutionDeleted { input }];
+    match known {
+        Known::New => Decision::default(),
+        Known::Over { .. } => Decision { events, ..Decision::default() },
+        Known::Live(execution) => {
+            let id = execution.id;
+            let mut execution = Some(*execution);
+            events.iter().for_each(|event| super::apply(&mut execution, id, event, turn.now));
+            Decision { execution, events, calls: Vec::new() }
+        }
+    }
+}
+
+/// An input that starts an execution when there is none yet.
+pub(super) struct Start<'a> {
+    pub(super) execution: ExecutionId,
+    flow: &'a FlowRef,
+    delivery: &'a Delivery,
+    inputs: Option<&'a Value>,
+    replay: Option<Replay>,
+    input: &'a Input,
+}
+
+impl<'a> Start<'a> {
+    /// None of an input that starts nothing.
+    pub(super) fn of(input: &'a Input) -> Option<Self> {
+        let (execution, delivery) = (input.execution(), input.delivery()?);
+        let (flow, inputs, replay) = match input {
+            Input::WebhookReceived(webhook) => (&webhook.flow, webhook.inputs.as_ref(), None),
+            Input::ExecutionRequested(request) => (&request.flow, request.inputs.as_ref(), request.replay),
+            Input::DeletionRequested(_) => return None,
+        };
+        Some(Self { execution, flow, delivery, inputs, replay, input })
+    }
+
+    /// The first event of the execution, whose flow has these labels.
+    pub(super) fn created(&self, flow_labels: &[(String, String)], turn: &Turn<'_>) -> Event {
+        Event::ExecutionCreated(Box::new(ExecutionCreated {
+            flow: self.flow.clone(),
+            seed: derive_seed(turn.seed, self.execution.as_bytes(), 0),
+            labels: self.labels(flow_labels),
+            inputs: self.inputs.cloned(),
+            delivery: self.delivery.clone(),
+            replay: self.replay,
+        }))
+    }
+
+    fn labels(&self, flow_labels: &[(String, String)]) -> Vec<(String, String)> {
+        match self.input {
+            Input::WebhookReceived(webhook) => {
+                execution_labels(flow_labels, &webhook.from, &webhook.labels, &correlation_of(webhook))
+            }
+            Input::ExecutionRequested(request) => request.labels.clone(),
+            Input::DeletionRequested(_) => Vec::new(),
         }
     }
 }
@@ -150,28 +214,19 @@ pub(super) fn suppressed(delivery: &Delivery, first: &Fingerprint) -> Event {
 }
 
 /// The correlation id of the execution that a delivery starts: its key, else the execution's own id.
-pub(super) fn correlation_of(webhook: &WebhookReceived) -> String {
+fn correlation_of(webhook: &WebhookReceived) -> String {
     let key = webhook.delivery.key.as_ref().map(|key| key.id.to_string());
     key.unwrap_or_else(|| webhook.execution.to_string())
 }
 
-fn create(webhook: &WebhookReceived, turn: &Turn<'_>) -> Decision {
-    let flow = flow_of(&webhook.flow, turn);
-    let labels = flow.map_or(&[][..], |flow| &flow.labels);
-    let correlation = correlation_of(webhook);
-    let created = ExecutionCreated {
-        flow: webhook.flow.clone(),
-        seed: derive_seed(turn.seed, webhook.execution.as_bytes(), 0),
-        labels: execution_labels(labels, &webhook.from, &webhook.labels, &correlation),
-        inputs: webhook.inputs.clone(),
-        delivery: webhook.delivery.clone(),
-    };
-    let event = Event::ExecutionCreated(Box::new(created));
+fn create(start: &Start<'_>, turn: &Turn<'_>) -> Decision {
+    let flow = flow_of(start.flow, turn);
+    let event = start.created(flow.map_or(&[][..], |flow| &flow.labels), turn);
     let Some(flow) = flow else {
-        let reason = format!("revision {} of flow {} is not deployed", webhook.flow.revision, webhook.flow.flow);
-        return stuck(webhook.execution, None, vec![event], reason, turn);
+        let reason = format!("revision {} of flow {} is not deployed", start.flow.revision, start.flow.flow);
+        return stuck(start.execution, None, vec![event], reason, turn);
     };
-    let mut work = Work::new(webhook.execution, None, flow, turn);
+    let mut work = Work::new(start.execution, None, flow, turn);
     work.emit(event);
     work.run_to_rest();
     decision(work)

@@ -9,6 +9,7 @@ use crate::{
     event::{DeliverySuppressed, Kept},
     expr::Value,
     id::{ExecutionId, TaskId, TaskRunId},
+    input::Replay,
     limit,
     state::{History, State},
     time::Timestamp,
@@ -29,6 +30,9 @@ pub struct Execution {
     pub inputs: Option<Value>,
     /// The delivery that started it.
     pub delivery: Delivery,
+    /// What it replays.
+    #[serde(default)]
+    pub replay: Option<Replay>,
     /// Later deliveries under the same key.
     pub suppressed: Suppressed,
     /// Its states.
@@ -41,6 +45,9 @@ pub struct Execution {
     pub stuck: Option<String>,
     /// Whether nothing will happen to it any more, duplicates aside.
     pub over: bool,
+    /// Whether somebody wanted it to be gone.
+    #[serde(default)]
+    pub deleted: bool,
     /// Number of events folded so far.
     pub events: u64,
 }
@@ -131,6 +138,16 @@ impl Suppressed {
 }
 
 impl Execution {
+    /// The first execution of the chain of replays that it belongs to; itself when it replays nothing.
+    pub fn original(&self) -> ExecutionId {
+        self.replay.map_or(self.id, |replay| replay.original)
+    }
+
+    /// Which run of its chain it is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.replay.map_or(1, |replay| replay.attempt)
+    }
+
     /// The state now.
     pub fn state(&self) -> State {
         self.history.current()

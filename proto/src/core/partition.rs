@@ -12,15 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     apply::apply,
-    decide::{Decision, Known, Stimulus, Turn, correlation_of, decide, derive_seed, stuck, suppressed},
+    decide::{Decision, Known, Start, Stimulus, Turn, decide, stuck, suppressed},
     execution::Execution,
-    labels::execution_labels,
     task::http::Call,
 };
 use crate::{
     codec::{self, CommitHeader, Consumed, DecodeError, Line, RecordHash},
-    delivery::Delivery,
-    event::{Event, ExecutionCreated},
+    event::Event,
     id::{DeliveryId, ExecutionId, Fingerprint},
     input::Input,
     limit,
@@ -289,12 +287,14 @@ impl<S: Store> Taking<'_, S> {
         decided.unwrap_or_else(|reason| {
             // The input is recorded even so: it was acknowledged, and a later copy of it must be known.
             let recorded = match (&slot.live, stimulus) {
-                (None, Stimulus::Input(input)) => vec![bare_creation(input, self.turn)],
-                (Some(live), Stimulus::Input(Input::WebhookReceived(webhook))) => {
-                    vec![suppressed(&webhook.delivery, &live.delivery.fingerprint)]
+                // Nothing of the flow is looked at that could panic: its own labels are missing.
+                (None, Stimulus::Input(input)) => Start::of(input).map(|start| start.created(&[], self.turn)),
+                (Some(live), Stimulus::Input(input)) => {
+                    input.delivery().map(|delivery| suppressed(delivery, &live.delivery.fingerprint))
                 }
-                (Some(_) | None, Stimulus::CallEnded { .. } | Stimulus::TimerDue { .. }) => Vec::new(),
+                (Some(_) | None, Stimulus::CallEnded { .. } | Stimulus::TimerDue { .. }) => None,
             };
+            let recorded: Vec<Event> = recorded.into_iter().collect();
             if slot.live.is_none() && recorded.is_empty() {
                 return Decision::default();
             }
@@ -348,28 +348,16 @@ impl Slot {
 }
 
 fn fate(slot: &Slot, input: &Input) -> Fate {
-    let Input::WebhookReceived(webhook) = input;
-    let delivery = &webhook.delivery;
-    let (id, execution) = (delivery.id, webhook.execution);
+    let (id, execution) = (input.id(), input.execution());
     let first_input = slot.entry.as_ref().and_then(|entry| entry.inputs.first().copied());
     let first_here = slot.inputs.first().map(|id| short(*id));
     let first = first_input.or(first_here).is_none_or(|first| first == short(id));
     let body = slot.entry.as_ref().map(|entry| entry.fingerprint);
-    let broken = body.filter(|body| !first && super::decide::breaks_key(delivery, body));
-    Fate { delivery: id, execution, first, key_reused: broken.map(|body| (body, delivery.fingerprint)) }
-}
-
-/// A creation that looks at nothing that could panic: the flow's own labels are missing.
-fn bare_creation(input: &Input, turn: &Turn<'_>) -> Event {
-    let Input::WebhookReceived(webhook) = input;
-    let delivery: Delivery = webhook.delivery.clone();
-    Event::ExecutionCreated(Box::new(ExecutionCreated {
-        flow: webhook.flow.clone(),
-        seed: derive_seed(turn.seed, webhook.execution.as_bytes(), 0),
-        labels: execution_labels(&[], &webhook.from, &webhook.labels, &correlation_of(webhook)),
-        inputs: webhook.inputs.clone(),
-        delivery,
-    }))
+    let broken = input.delivery().and_then(|delivery| {
+        let body = body.filter(|body| !first && super::decide::breaks_key(delivery, body))?;
+        Some((body, delivery.fingerprint))
+    });
+    Fate { delivery: id, execution, first, key_reused: broken }
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -450,6 +438,7 @@ fn inputs_of(events: &[Event]) -> Vec<DeliveryId> {
     let of = |event: &Event| match event {
         Event::ExecutionCreated(created) => Some(created.delivery.id),
         Event::DeliverySuppressed(suppressed) => Some(suppressed.delivery.id),
+        Event::ExecutionDeleted { input } => Some(*input),
         Event::ExecutionStarted
         | Event::TaskRunStarted(_)
         | Event::TaskRunRefused(_)

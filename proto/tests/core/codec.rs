@@ -12,7 +12,7 @@ use windhover_proto::{
     expr::Value,
     flow::LogLevel,
     id::{DeliveryId, ExecutionId, Fingerprint, TaskRunId, TenantId},
-    input::{Input, WebhookReceived},
+    input::{DeletionRequested, ExecutionRequested, Input, Replay, WebhookReceived},
     request::{Body, HeaderValue, Request},
     seal::SealKey,
     time::Timestamp,
@@ -64,7 +64,7 @@ fn delivery() -> impl Strategy<Value = Delivery> {
     let key = prop::option::of(("[ -~]{1,255}", source));
     (any::<[u8; 16]>(), any::<i64>(), key, request()).prop_map(|(id, at, key, request)| Delivery {
         id: DeliveryId::from_bytes(id),
-        trigger: "hook".parse().unwrap(),
+        trigger: Some("hook".parse().unwrap()),
         received_at: Timestamp::from_millis(at),
         key: key.map(|(id, source)| Key { id: id.parse().unwrap(), source }),
         fingerprint: Fingerprint::of(&id),
@@ -86,6 +86,22 @@ fn input() -> impl Strategy<Value = Input> {
         prop::option::of(value().prop_filter("inputs are a map", |inputs| !inputs.is_null())),
     )
         .prop_map(|(id, delivery, labels, inputs)| {
+            let execution = ExecutionId::from_bytes(id);
+            match id[0] % 3 {
+                0 => return Input::DeletionRequested(DeletionRequested { id: delivery.id, execution }),
+                1 => {
+                    return Input::ExecutionRequested(Box::new(ExecutionRequested {
+                        execution,
+                        flow: flow_ref(),
+                        definitions_at: 7,
+                        delivery: Delivery { trigger: None, ..delivery },
+                        labels,
+                        inputs,
+                        replay: (id[1] > 127).then_some(Replay { of: execution, original: execution, attempt: 2 }),
+                    }));
+                }
+                _ => {}
+            }
             Input::WebhookReceived(Box::new(WebhookReceived {
                 execution: ExecutionId::from_bytes(id),
                 flow: flow_ref(),

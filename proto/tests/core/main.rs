@@ -10,6 +10,7 @@ mod creation;
 mod duplicates;
 mod failures;
 mod recorded;
+mod requests;
 mod retries;
 mod secrets;
 mod world;

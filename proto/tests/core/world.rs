@@ -15,7 +15,7 @@ use windhover_proto::{
     expr::{Surroundings, Value},
     flow::Flow,
     id::{DeliveryId, ExecutionId, Fingerprint, TaskRunId, TenantId, TriggerId},
-    input::{Input, WebhookReceived},
+    input::{DeletionRequested, ExecutionRequested, Input, Replay, WebhookReceived},
     request::{Body, HeaderValue, Request},
     seal::SealKey,
     time::Timestamp,
@@ -44,9 +44,35 @@ impl Surroundings for Around {
 /// Something that happens to the partition.
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
-    Delivered { number: u8, key: Option<(String, KeySource)>, body: String },
-    Ended { task: String, result: Result<HttpResponse, CallFailure>, n: Option<u32> },
+    Delivered {
+        number: u8,
+        key: Option<(String, KeySource)>,
+        body: String,
+    },
+    Ended {
+        task: String,
+        result: Result<HttpResponse, CallFailure>,
+        n: Option<u32>,
+    },
     TimePasses,
+    /// The API was asked for an execution: a replay of one that exists when there is one, else a new one.
+    Requested {
+        number: u8,
+    },
+    /// The API was asked to forget the newest execution.
+    Deleted {
+        number: u8,
+    },
+}
+
+/// The API is asked for an execution.
+pub(crate) fn requested(number: u8) -> Happening {
+    Happening::Requested { number }
+}
+
+/// The API is asked to forget the newest execution.
+pub(crate) fn deleted(number: u8) -> Happening {
+    Happening::Deleted { number }
 }
 
 /// A delivery under a key in the `Idempotency-Key` header, always with the same body; `number` names the delivery.
@@ -338,7 +364,31 @@ impl Scenario {
                 Some(Stimulus::CallEnded { execution: execution.id, task_run: run.id, n, result })
             }
             Happening::TimePasses => Some(Stimulus::TimerDue { execution: self.newest? }),
+            Happening::Requested { number } => Some(Stimulus::Input(self.request(*number))),
+            Happening::Deleted { number } => Some(Stimulus::Input(Input::DeletionRequested(DeletionRequested {
+                id: DeliveryId::from_bytes([*number; 16]),
+                execution: self.newest?,
+            }))),
         }
+    }
+
+    fn request(&self, number: u8) -> Input {
+        let Input::WebhookReceived(mut webhook) = self.input(number, None, "") else { unreachable!() };
+        let replayed = self.newest.map(|id| self.execution_of(id));
+        webhook.delivery.trigger = replayed.and_then(|replayed| replayed.delivery.trigger.clone());
+        Input::ExecutionRequested(Box::new(ExecutionRequested {
+            execution: webhook.execution,
+            flow: webhook.flow,
+            definitions_at: webhook.definitions_at,
+            delivery: webhook.delivery,
+            labels: vec![("asked".to_owned(), "yes".to_owned())],
+            inputs: webhook.inputs,
+            replay: replayed.map(|replayed| Replay {
+                of: replayed.id,
+                original: replayed.original(),
+                attempt: replayed.attempt() + 1,
+            }),
+        }))
     }
 
     fn input(&self, number: u8, key: Option<&(String, KeySource)>, body: &str) -> Input {
@@ -356,7 +406,7 @@ impl Scenario {
         };
         let delivery = Delivery {
             id: DeliveryId::from_bytes([number; 16]),
-            trigger,
+            trigger: Some(trigger),
             received_at: self.now,
             key,
             fingerprint: Fingerprint::of(body.as_bytes()),
@@ -439,6 +489,7 @@ fn describe(event: &Event, execution: &Execution) -> String {
         },
         Event::AfterExecutionEnded => "over".to_owned(),
         Event::ExecutionStuck { reason } => format!("stuck: {reason}"),
+        Event::ExecutionDeleted { .. } => "deleted".to_owned(),
     }
 }
 

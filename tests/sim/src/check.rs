@@ -282,12 +282,17 @@ impl Observed {
             self.deliveries.insert(suppressed.delivery.id, suppressed.delivery.clone());
             return Ok(());
         }
+        if let Event::ExecutionDeleted { .. } = event {
+            self.over = true;
+            return Ok(());
+        }
         if self.over {
             return Err("something follows the end");
         }
         match event {
             Event::ExecutionCreated(_) => Err("it exists already"),
             Event::DeliverySuppressed(_)
+            | Event::ExecutionDeleted { .. }
             | Event::ExecutionStarted
             | Event::TimerSet { .. }
             | Event::Logged(_)

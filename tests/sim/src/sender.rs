@@ -163,7 +163,7 @@ impl Job {
             definitions_at: 1,
             delivery: Delivery {
                 id: DeliveryId::from_bytes(rng.id()),
-                trigger,
+                trigger: Some(trigger),
                 received_at: now,
                 key: self.key.clone(),
                 fingerprint: Fingerprint::of(self.body.as_bytes()),
