@@ -72,8 +72,9 @@ mod tests {
     #[test]
     fn every_option_of_the_server_is_also_a_variable() {
         let cli = Cli::command();
-        let local = cli.find_subcommand("server").and_then(|server| server.find_subcommand("local")).unwrap();
-        for argument in local.get_arguments().filter(|argument| !argument.is_global_set()) {
+        let roles = cli.find_subcommand("server").unwrap().get_subcommands();
+        let arguments = roles.flat_map(clap::Command::get_arguments);
+        for argument in arguments.filter(|argument| !argument.is_global_set()) {
             if matches!(argument.get_id().as_str(), "help" | "version") {
                 continue;
             }

@@ -63,6 +63,8 @@ pub struct Status {
     pub idle: Vec<u16>,
     /// Number of partitions that this engine should own.
     pub wanted: usize,
+    /// Why it is not one of the engines of the log now; `None` when it is.
+    pub outside: Option<String>,
     /// Partitions that stopped because of a fault of the log, and why. They need an operator.
     pub stopped: BTreeMap<u16, String>,
     /// How often the index in sled was made again since the start.
@@ -169,9 +171,15 @@ impl Engine {
         Status {
             idle: idle.collect(),
             wanted: wanted.len(),
+            outside: self.outside(),
             stopped: self.condition.stopped(),
             rebuilds: self.condition.rebuilds.load(Ordering::Relaxed),
         }
+    }
+
+    fn outside(&self) -> Option<String> {
+        let cluster = self.cluster.as_ref()?;
+        cluster.live().borrow().is_empty().then(|| "its heartbeat is not known to the log's server".to_owned())
     }
 
     /// Decides what was accepted, then stops; in a cluster it stops at once, and the others go on. Calls that are under way

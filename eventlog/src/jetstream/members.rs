@@ -57,12 +57,12 @@ impl Drop for Membership {
 }
 
 impl JetStream {
-    /// Becomes one of the engines of this log, under a name of its own, for as long as the answer is held. The key of an
-    /// engine that dies expires after `ttl`.
+    /// Becomes one of the engines of this log, under a new name, for as long as the answer is held. The key of an engine that
+    /// dies expires after `ttl`.
     ///
     /// # Errors
     /// When the bucket can neither be found nor made.
-    pub async fn join(&self, name: String, ttl: Duration) -> Result<Arc<Membership>, OpenError> {
+    pub async fn join(&self, ttl: Duration) -> Result<Arc<Membership>, OpenError> {
         let ttl = ttl.max(ENGINE_TTL_MIN);
         make_bucket(&self.inner).await?;
         let subject = self.inner.names.engines_changed();
@@ -70,7 +70,7 @@ impl JetStream {
         let changes = changes.map_err(|cause| store_error(&self.inner.options, cause))?;
         let shared = Arc::new(Shared {
             inner: self.inner.clone(),
-            name,
+            name: self.inner.client.new_inbox().rsplit('.').next().unwrap_or_default().to_owned(),
             ttl,
             began: Instant::now(),
             beaten_ms: AtomicU64::new(0),

@@ -108,6 +108,17 @@ impl JetStream {
         }))
     }
 
+    /// How many partitions the log has; `None` when there is no log yet.
+    ///
+    /// # Errors
+    /// When NATS does not answer or refuses us.
+    pub async fn partitions(options: &Options) -> Result<Option<u16>, OpenError> {
+        let names = Names::new(options)?;
+        let client = connect::connect(options, &options.credentials).await?;
+        let context = jetstream::context::ContextBuilder::new().timeout(API_ANSWER_MAX).build(client);
+        streams::partitions(&context, &names, options).await
+    }
+
     /// The connection, for what is no log: heartbeats and questions between roles.
     pub fn client(&self) -> Client {
         self.inner.client.clone()
@@ -143,8 +154,17 @@ impl Inner {
         Ok(())
     }
 
+    /// Without a connection there is no answer to wait for.
+    fn check_connected(&self, log: &LogName) -> Result<(), ReadError> {
+        match self.client.connection_state() {
+            async_nats::connection::State::Connected => Ok(()),
+            _ => Err(ReadError::Store { log: log.clone(), cause: "there is no connection to NATS".into() }),
+        }
+    }
+
     /// Asked of the stream's leader. A stream that does not exist is empty.
     async fn bounds(&self, log: &LogName) -> Result<Bounds, ReadError> {
+        self.check_connected(log)?;
         match self.context.get_stream(self.names.stream(log)).await {
             Ok(stream) => {
                 let state = &stream.cached_info().state;
@@ -157,6 +177,7 @@ impl Inner {
 
     /// The stored message at a position, from the leader.
     async fn record(&self, log: &LogName, position: Position) -> Result<Option<Record>, ReadError> {
+        self.check_connected(log)?;
         let subject = format!("STREAM.MSG.GET.{}", self.names.stream(log));
         let request = serde_json::json!({ "seq": position.0 });
         let answer: MessageAnswer =

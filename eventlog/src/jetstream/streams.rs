@@ -150,6 +150,22 @@ async fn settle_once(
     Ok(updated.config)
 }
 
+/// How many partitions the streams were made for; `None` when there are none.
+pub(super) async fn partitions(
+    context: &jetstream::Context,
+    names: &Names,
+    options: &Options,
+) -> Result<Option<u16>, OpenError> {
+    match context.get_stream(names.stream(&LogName::Definitions)).await {
+        Ok(stream) => {
+            let number = stream.cached_info().config.metadata.get(PARTITIONS_KEY).cloned();
+            Ok(number.and_then(|text| text.parse().ok()))
+        }
+        Err(cause) if is_absent(&cause.kind()) => Ok(None),
+        Err(cause) => Err(store_error(options, cause)),
+    }
+}
+
 enum Created {
     New(Box<Config>),
     BySomebodyElse,

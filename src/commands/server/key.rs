@@ -25,15 +25,36 @@ const FINGERPRINT_FILE: &str = "secret.key.fingerprint";
 /// # Errors
 /// When a given key is none, when it is not the one that the data was sealed with, and when files cannot be used.
 pub(super) fn obtain(data: &Path, file: Option<&Path>) -> anyhow::Result<SealKey> {
-    let variable = std::env::var(VARIABLE).ok();
-    let key = match (variable, file) {
-        (Some(text), None) => SealKey::from_base64(&text).with_context(|| format!("{VARIABLE} is no key"))?,
-        (None, Some(file)) => read(file)?,
-        (Some(_), Some(file)) => bail!("both {VARIABLE} and {} give a key; use one of them", file.display()),
-        (None, None) => made_or_make(&data.join(MADE_FILE))?,
+    let key = match given(file)? {
+        Some(key) => key,
+        None => made_or_make(&data.join(MADE_FILE))?,
     };
     check_unchanged(&data.join(FINGERPRINT_FILE), &key)?;
     Ok(key)
+}
+
+/// The key of a role whose log is elsewhere: from the variable or from `file`. Without one it says what that means.
+///
+/// # Errors
+/// When a given key is none.
+pub(super) fn given_or_warn(file: Option<&Path>) -> anyhow::Result<Option<SealKey>> {
+    let key = given(file)?;
+    if key.is_none() {
+        tracing::warn!(
+            "no key for sealed values is given ({VARIABLE}, --secret-key-file): sensitive headers are kept as <not kept>"
+        );
+    }
+    Ok(key)
+}
+
+fn given(file: Option<&Path>) -> anyhow::Result<Option<SealKey>> {
+    let variable = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty());
+    match (variable, file) {
+        (Some(text), None) => SealKey::from_base64(&text).with_context(|| format!("{VARIABLE} is no key")).map(Some),
+        (None, Some(file)) => read(file).map(Some),
+        (Some(_), Some(file)) => bail!("both {VARIABLE} and {} give a key; use one of them", file.display()),
+        (None, None) => Ok(None),
+    }
 }
 
 fn read(file: &Path) -> anyhow::Result<SealKey> {
