@@ -55,6 +55,9 @@ async fn measure(executions: u64) {
         deployments: Deployments::open(writer.log.clone()).await.expect("definitions"),
         folder: folder.path().join("console"),
         kept: Kept { ended_days: 1_000_000, failed_days: 1_000_000 },
+        surroundings: Arc::new(windhover_proto::expr::NoSurroundings),
+        public_url: String::new(),
+        operations: &[],
         not_ready: Arc::new(|| None),
     })
     .expect("a console");

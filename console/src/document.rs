@@ -166,6 +166,12 @@ fn raw(value: &Value) -> Box<RawValue> {
     RawValue::from_string(value.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
+/// Outputs as the API shows them: a map, empty when there are none.
+pub(crate) fn outputs(outputs: Option<&Kept>) -> Box<RawValue> {
+    let empty = || RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
+    outputs.map(Kept::shown).map_or_else(empty, raw)
+}
+
 /// None of an execution that no trigger started.
 fn trigger_document<'a>(execution: &'a Execution, blob: Option<&[u8]>) -> Option<TriggerDocument<'a>> {
     let id = execution.delivery.trigger.as_ref()?.as_str();
@@ -229,18 +235,20 @@ pub(crate) struct LogDocument {
     namespace: String,
     flow_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    task_id: Option<String>,
+    pub(crate) task_id: Option<String>,
     execution_id: ExecutionId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    task_run_id: Option<TaskRunId>,
+    pub(crate) task_run_id: Option<TaskRunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    attempt_number: Option<usize>,
+    pub(crate) attempt_number: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trigger_id: Option<String>,
     timestamp: String,
+    #[serde(skip)]
+    pub(crate) at: Timestamp,
     pub(crate) level: LogLevel,
     thread: &'static str,
-    message: String,
+    pub(crate) message: String,
 }
 
 impl LogDocument {
@@ -280,6 +288,7 @@ fn log_document(execution: &Execution, logged: &windhover_proto::event::Logged, 
         attempt_number: run.map(|run| run.attempts.len().saturating_sub(1)),
         trigger_id: execution.delivery.trigger.as_ref().map(ToString::to_string),
         timestamp: at.to_string(),
+        at,
         level: logged.level,
         thread: "engine",
         message: logged.message.clone(),

@@ -3,6 +3,7 @@
 //! A view ([`view`]) is a projection in sled: delete it and it is made again with the same answers. The API ([`api`]) reads
 //! views and the log, and decides nothing.
 
+pub mod address;
 mod api;
 mod document;
 mod duration;
@@ -15,8 +16,11 @@ mod support;
 use std::{io, path::PathBuf, sync::Arc};
 
 use axum::Router;
+use tokio::sync::{Semaphore, watch};
 use windhover_eventlog::{SharedLog, ask::SharedOwners, definitions::Deployments};
+use windhover_proto::{api::Operation, expr::Surroundings};
 
+pub use api::method_not_allowed;
 pub use view::Kept;
 
 /// What a console is made of.
@@ -32,6 +36,12 @@ pub struct Options {
     pub folder: PathBuf,
     /// How long ended executions are shown.
     pub kept: Kept,
+    /// Secrets and the like, for addresses of webhooks and for evaluating expressions.
+    pub surroundings: Arc<dyn Surroundings + Send + Sync>,
+    /// Where senders reach this server, without a slash at the end.
+    pub public_url: String,
+    /// Operations of other parts that are served beside the console, for the OpenAPI document.
+    pub operations: &'static [Operation],
     /// Says why the process as a whole is not ready; `None` when it is.
     pub not_ready: Arc<dyn Fn() -> Option<String> + Send + Sync>,
 }
@@ -51,6 +61,10 @@ pub struct Console(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) options: Options,
     pub(crate) views: view::Views,
+    /// One place for each stream that is open.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Becomes true when streams are to end.
+    pub(crate) closing: watch::Sender<bool>,
 }
 
 impl Console {
@@ -60,11 +74,17 @@ impl Console {
     /// When the folder cannot be used.
     pub fn start(options: Options) -> io::Result<Self> {
         let views = view::Views::open(&options.folder, options.log.clone(), options.kept)?;
-        Ok(Self(Arc::new(Parts { options, views })))
+        let streams = Arc::new(Semaphore::new(api::STREAMS_MAX));
+        Ok(Self(Arc::new(Parts { options, views, streams, closing: watch::Sender::new(false) })))
     }
 
     /// The routes of the API, to be served alone or beside others.
     pub fn router(&self) -> Router {
         api::router(self.0.clone())
+    }
+
+    /// Ends every stream of events: their clients come back with `Last-Event-ID`, to this server or to its successor.
+    pub fn end_streams(&self) {
+        self.0.closing.send_replace(true);
     }
 }

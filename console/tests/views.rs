@@ -31,6 +31,9 @@ async fn console_with(writer: &Writer, folder: &Path, kept: Kept, owners: Shared
         deployments: Deployments::open(writer.log.clone()).await.unwrap(),
         folder: folder.join("console"),
         kept,
+        surroundings: Arc::new(windhover_proto::expr::NoSurroundings),
+        public_url: "http://127.0.0.1:8080".to_owned(),
+        operations: &[],
         not_ready: Arc::new(|| None),
     })
     .unwrap()
@@ -314,4 +317,18 @@ async fn a_search_is_503_with_retry_after_while_the_views_are_being_made() {
     }
     let (status, body) = get(&console.router(), "/ready").await;
     assert_eq!((status, body["status"].as_str()), (503, Some("NOT_READY")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_keep_their_digits_wherever_an_execution_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new();
+    let body = r#"{"price":1.10,"big":123456789012345678901234567890}"#;
+    writer.commit(id(1), 1, vec![created_by("echo", Body::Text(body.into())), ended(State::Success)]).await;
+    let console = console(&writer, folder.path()).await;
+    for path in [format!("executions/{}", id(1)), "executions/search".into(), format!("executions/{}/follow", id(1))] {
+        let (status, bytes) = get_bytes(&console.router(), &format!("/api/v1/main/{path}")).await;
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        assert!(status == 200 && text.contains("123456789012345678901234567890"), "{path}: {text}");
+    }
 }

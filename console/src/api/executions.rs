@@ -1,18 +1,24 @@
-//! One execution.
-
-use std::sync::Arc;
+//! One execution, and the flow that it runs.
 
 use axum::{
     Json,
-    extract::State,
+    http::header,
     response::{IntoResponse, Response},
 };
 use windhover_eventlog::{ObjectName, SharedLog};
-use windhover_proto::{core::Execution, request::Body};
+use windhover_proto::{
+    api::{Address::OfTenant, Method, Operation},
+    core::Execution,
+    id::ExecutionId,
+    problem::{Code, Problem},
+    request::Body,
+};
 
 use super::{
     Refused,
-    tenant::{Path, execution_id, execution_not_found, part, tenant},
+    call::Call,
+    flows::document::for_execution,
+    route::{Route, json},
 };
 use crate::{
     Parts,
@@ -20,27 +26,77 @@ use crate::{
     view::{Lines, Settled, ViewError},
 };
 
-/// `GET executions/{id}`
-pub(super) async fn execution(State(parts): State<Arc<Parts>>, path: Path) -> Result<Response, Refused> {
-    let (execution, _) = find(&parts, &path).await?;
-    let blob = body_blob(&parts.options.log, &execution).await;
-    Ok(Json(document::execution(&execution, blob.as_deref(), Detail::Whole)).into_response())
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::new(EXECUTION, execution), Route::new(FLOW, flow)]
 }
 
-/// The execution that a path names, and what happened to it. You read what you wrote: before one is said not to be there, the
+const EXECUTION: Operation = Operation {
+    id: "execution",
+    tag: "executions",
+    method: Method::Get,
+    path: OfTenant("/executions/{id}"),
+    summary: "An execution, with its task runs.",
+    parameters: &[],
+    body: None,
+    answers: &[json("The execution.", r##"{"$ref": "#/components/schemas/Execution"}"##)],
+};
+
+async fn execution(call: Call) -> Result<Response, Refused> {
+    let id = call.execution_id()?;
+    let (execution, _) = find(&call, &id).await?;
+    call.query.finish()?;
+    let written = whole(&call.parts, &execution).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], written).into_response())
+}
+
+const FLOW: Operation = Operation {
+    id: "flowOfExecution",
+    tag: "executions",
+    method: Method::Get,
+    path: OfTenant("/executions/{id}/flow"),
+    summary: "The revision of the flow that an execution runs, without what its tasks and triggers are made of.",
+    parameters: &[],
+    body: None,
+    answers: &[json("The flow.", r##"{"$ref": "#/components/schemas/FlowForExecution"}"##)],
+};
+
+async fn flow(call: Call) -> Result<Response, Refused> {
+    let id = call.execution_id()?;
+    let (execution, _) = find(&call, &id).await?;
+    let definitions = call.definitions().await?;
+    call.query.finish()?;
+    let revision = definitions.revision(&execution.flow).ok_or_else(|| no_revision(&execution))?;
+    Ok(Json(for_execution(revision)).into_response())
+}
+
+/// The refusal when the flow of an execution is not there.
+pub(super) fn no_revision(execution: &Execution) -> Problem {
+    let flow = &execution.flow;
+    let detail = format!("Flow not found: {}.{} revision {}", flow.namespace, flow.flow, flow.revision);
+    Code::FlowNotFound.because(detail)
+}
+
+/// The JSON text of an execution as its own address answers it. It is never a tree in between, which would change numbers.
+pub(super) async fn whole(parts: &Parts, execution: &Execution) -> Result<String, Problem> {
+    let blob = body_blob(&parts.options.log, execution).await;
+    let document = document::execution(execution, blob.as_deref(), Detail::Whole);
+    serde_json::to_string(&document).map_err(|error| Code::Internal.because(format!("no JSON can be written: {error}")))
+}
+
+/// An execution of the tenant, and what happened to it. You read what you wrote: before one is said not to be there, the
 /// views fold everything that was appended before the request.
-pub(super) async fn find(parts: &Parts, path: &Path) -> Result<(Execution, Lines), Refused> {
-    let (tenant, id) = (tenant(path)?, execution_id(path)?);
-    let mut found = parts.views.execution(&id).await?;
+pub(super) async fn find(call: &Call, id: &ExecutionId) -> Result<(Execution, Lines), Refused> {
+    let (views, owners) = (&call.parts.views, &call.parts.options.owners);
+    let mut found = views.execution(id).await?;
     if found.as_ref().is_none_or(|(execution, _)| !execution.over) {
-        let settled = parts.views.settle_one(&parts.options.owners, &id).await;
-        found = parts.views.execution(&id).await?;
+        let settled = views.settle_one(owners, id).await;
+        found = views.execution(id).await?;
         if found.is_none() && settled == Settled::Making {
             return Err(ViewError::Making.into());
         }
     }
-    let found = found.filter(|(execution, _)| execution.flow.tenant == tenant);
-    found.ok_or_else(|| execution_not_found(part(path, "id")).into())
+    let found = found.filter(|(execution, _)| execution.flow.tenant == call.tenant);
+    found.ok_or_else(|| call.no_execution().into())
 }
 
 /// The body of the delivery when it is kept apart from the log.

@@ -1,61 +1,161 @@
 //! The log lines of an execution.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
-    extract::{RawQuery, State},
+    http::header,
     response::{IntoResponse, Response},
 };
-use windhover_proto::{flow::LogLevel, problem::Code};
+use windhover_proto::{
+    api::{Address::OfTenant, Method, Operation, Parameter},
+    flow::LogLevel,
+    problem::{Code, Problem},
+};
 
 use super::{
     Refused,
+    call::Call,
     executions::find,
-    parameters::{Parameters, unsupported},
-    tenant::Path,
+    parameters::{FilterParameter, Parameters, bad, unsupported},
+    route::{Route, TEXT, json, query, text},
 };
-use crate::{
-    Parts,
-    document::{self, LogDocument},
-};
+use crate::document::{self, LogDocument};
 
-/// `GET logs/{id}`, with `minLevel` or `filters[level][…]=LEVEL`.
-pub(super) async fn logs(
-    State(parts): State<Arc<Parts>>,
-    path: Path,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Refused> {
-    Ok(Json(wanted(&parts, &path, query.as_deref()).await?).into_response())
+/// Which lines may be asked for with filters, for messages.
+const FILTERS: &str = "filters[level|taskId|taskRunId|q][EQUALS|GREATER_THAN_OR_EQUAL_TO|CONTAINS]";
+
+pub(super) const MIN_LEVEL: Parameter =
+    query("minLevel", r#"{"enum": ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]}"#, "The lowest level, in any case.");
+
+const PARAMETERS: &[Parameter] = &[
+    MIN_LEVEL,
+    query("taskId", TEXT, "Lines of this task only."),
+    query("taskRunId", TEXT, "Lines of this task run only."),
+    query("attempt", r#"{"type": "integer", "minimum": 0, "maximum": 1000000}"#, "Lines of this attempt only, from 0."),
+    query("filters[level][GREATER_THAN_OR_EQUAL_TO]", MIN_LEVEL.schema, "The lowest level."),
+    query("filters[level][EQUALS]", MIN_LEVEL.schema, "The level."),
+    query("filters[taskId][EQUALS]", TEXT, "Lines of this task only."),
+    query("filters[taskRunId][EQUALS]", TEXT, "Lines of this task run only."),
+    query("filters[q][EQUALS]", TEXT, "Lines whose message holds this text, in any case."),
+];
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::new(LOGS, logs), Route::new(DOWNLOAD, download)]
 }
 
-/// `GET logs/{id}/download`: the same as text, one line each.
-pub(super) async fn download(
-    State(parts): State<Arc<Parts>>,
-    path: Path,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Refused> {
-    let lines: Vec<_> = wanted(&parts, &path, query.as_deref()).await?.iter().map(LogDocument::to_line).collect();
-    Ok(lines.join("\n").into_response())
+const LOGS: Operation = Operation {
+    id: "logs",
+    tag: "logs",
+    method: Method::Get,
+    path: OfTenant("/logs/{id}"),
+    summary: "The log lines of an execution, in order.",
+    parameters: PARAMETERS,
+    body: None,
+    answers: &[json("The lines.", r##"{"type": "array", "items": {"$ref": "#/components/schemas/LogEntry"}}"##)],
+};
+
+async fn logs(call: Call) -> Result<Response, Refused> {
+    Ok(Json(wanted(call).await?).into_response())
 }
 
-async fn wanted(parts: &Parts, path: &Path, query: Option<&str>) -> Result<Vec<LogDocument>, Refused> {
-    let lowest = lowest_level(&Parameters::parse(query.unwrap_or_default())?)?;
-    let (execution, lines) = find(parts, path).await?;
+const DOWNLOAD: Operation = Operation {
+    id: "downloadLogs",
+    tag: "logs",
+    method: Method::Get,
+    path: OfTenant("/logs/{id}/download"),
+    summary: "The log lines of an execution as text, one each.",
+    parameters: PARAMETERS,
+    body: None,
+    answers: &[text("Date, level and message of each line.")],
+};
+
+async fn download(call: Call) -> Result<Response, Refused> {
+    let lines: Vec<_> = wanted(call).await?.iter().map(LogDocument::to_line).collect();
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], lines.join("\n")).into_response())
+}
+
+async fn wanted(mut call: Call) -> Result<Vec<LogDocument>, Refused> {
+    let choice = Choice::take(&mut call.query)?;
+    std::mem::take(&mut call.query).finish()?;
+    let id = call.execution_id()?;
+    let (execution, lines) = find(&call, &id).await?;
     let mut documents = document::logs(execution.id, &lines);
-    documents.retain(|document| lowest.is_none_or(|lowest| document.level >= lowest));
+    documents.retain(|document| choice.holds(document));
     Ok(documents)
 }
 
-fn lowest_level(parameters: &Parameters) -> Result<Option<LogLevel>, Refused> {
-    let mut lowest = None;
-    for (name, value) in parameters.pairs() {
-        let known = ["minLevel", "filters[level][GREATER_THAN_OR_EQUAL_TO]", "filters[level][EQUALS]"];
-        if !known.contains(&name) {
-            return Err(unsupported(name, &known).into());
+/// Which lines are wanted.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    lowest: Option<LogLevel>,
+    level: Option<LogLevel>,
+    task: Option<String>,
+    run: Option<String>,
+    attempt: Option<usize>,
+    /// In small letters.
+    part: Option<String>,
+}
+
+impl Choice {
+    pub(super) fn take(parameters: &mut Parameters) -> Result<Self, Problem> {
+        let mut choice = Self::of_level(parameters)?;
+        choice.task = parameters.one("taskId")?;
+        choice.run = parameters.one("taskRunId")?;
+        choice.attempt = parameters.parsed("attempt")?;
+        for filter in parameters.filters()? {
+            if !choice.narrow(&filter)? {
+                return Err(unsupported(&filter.name, &["minLevel", "taskId", "taskRunId", "attempt", FILTERS]));
+            }
         }
-        let level = value.parse().map_err(|error| Code::Unprocessable.because(format!("`{name}`: {error}")))?;
-        lowest = Some(level);
+        Ok(choice)
     }
-    Ok(lowest)
+
+    pub(super) fn of_level(parameters: &mut Parameters) -> Result<Self, Problem> {
+        let given = parameters.one("minLevel")?;
+        let lowest = given.map(|text| level("minLevel", &text)).transpose()?;
+        Ok(Self { lowest, ..Self::default() })
+    }
+
+    /// Takes over a filter of 2.0; `false` when it is none about lines.
+    pub(super) fn narrow(&mut self, filter: &FilterParameter) -> Result<bool, Problem> {
+        let FilterParameter { name, field, operator, key, value } = filter;
+        let level = || level(name, value);
+        match (field.as_str(), operator.as_str(), key) {
+            ("level" | "minLevel", "GREATER_THAN_OR_EQUAL_TO", None) | ("minLevel", "EQUALS", None) => {
+                self.lowest = Some(level()?);
+            }
+            ("level", "EQUALS", None) => self.level = Some(level()?),
+            ("taskId", "EQUALS", None) => self.task = Some(value.clone()),
+            ("taskRunId", "EQUALS", None) => self.run = Some(value.clone()),
+            ("q", "EQUALS" | "CONTAINS", None) => self.search(value),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Only lines whose message holds this text.
+    pub(super) fn search(&mut self, part: &str) {
+        self.part = Some(part.to_lowercase()).filter(|part| part != "*");
+    }
+
+    pub(super) fn holds(&self, line: &LogDocument) -> bool {
+        let is = |wanted: &Option<String>, own: &Option<String>| wanted.is_none() || wanted == own;
+        self.lowest.is_none_or(|lowest| line.level >= lowest)
+            && self.level.is_none_or(|level| line.level == level)
+            && is(&self.task, &line.task_id)
+            && is(&self.run, &line.task_run_id.map(|run| run.to_string()))
+            && self.attempt.is_none_or(|attempt| line.attempt_number == Some(attempt))
+            && self.part.as_ref().is_none_or(|part| line.message.to_lowercase().contains(part))
+    }
+}
+
+fn level(name: &str, text: &str) -> Result<LogLevel, Problem> {
+    text.to_ascii_uppercase().parse().map_err(|error| bad(name, text, &error))
+}
+
+/// The refusal when too much would have to be read.
+pub(super) fn too_much(found: usize, most: usize) -> Problem {
+    Code::Unprocessable.because(format!(
+        "{found} executions match, and lines of at most {most} are searched at once; narrow the search with namespace, \
+         flowId, startDate or endDate"
+    ))
 }

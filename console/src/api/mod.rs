@@ -1,47 +1,75 @@
-//! The API: Kestra's routes, read from the views.
+//! The API: Kestra's routes, read from the views, and flows, kept in the definitions log.
 
+mod body;
+mod call;
+mod evaluate;
 mod executions;
 mod flows;
+mod follow;
 mod health;
 mod logs;
+mod logs_search;
+mod matching;
+mod openapi;
+mod outputs;
+mod page;
 mod parameters;
+mod route;
 mod search;
-mod tenant;
+mod search_query;
+mod triggers;
 
 use std::sync::Arc;
 
 use axum::{
     Router,
     body::Body,
-    http::{StatusCode, Uri, header},
+    http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use windhover_proto::problem::{CONTENT_TYPE, Code, Problem};
 
+pub(crate) use follow::STREAMS_MAX;
+
+use self::route::Route;
 use crate::{Parts, view::ViewError};
 
+/// Every route.
+fn routes() -> Vec<Route> {
+    let all = [
+        executions::routes(),
+        search::routes(),
+        follow::routes(),
+        evaluate::routes(),
+        outputs::routes(),
+        logs::routes(),
+        logs_search::routes(),
+        flows::routes(),
+        triggers::routes(),
+        health::routes(),
+        openapi::routes(),
+    ];
+    all.into_iter().flatten().collect()
+}
+
 pub(crate) fn router(parts: Arc<Parts>) -> Router {
-    let api = |prefix: &str| {
-        Router::new()
-            .route(&format!("{prefix}/executions"), get(search::of_flow))
-            .route(&format!("{prefix}/executions/search"), get(search::search))
-            .route(&format!("{prefix}/executions/{{id}}"), get(executions::execution))
-            .route(&format!("{prefix}/logs/{{id}}"), get(logs::logs))
-            .route(&format!("{prefix}/logs/{{id}}/download"), get(logs::download))
-            .route(&format!("{prefix}/flows/{{namespace}}/{{flow}}"), get(flows::flow))
-    };
-    Router::new()
-        .merge(api("/api/v1/{tenant}"))
-        .merge(api("/api/v1"))
-        .route("/health", get(health::health))
-        .route("/ready", get(health::ready))
-        .fallback(unknown)
-        .with_state(parts)
+    let mut router = Router::new();
+    for Route { operation, handler } in routes() {
+        for path in operation.path.routes() {
+            router = router.route(&path, handler.clone());
+        }
+    }
+    router.fallback(unknown).method_not_allowed_fallback(method_not_allowed).with_state(parts)
 }
 
 async fn unknown(uri: Uri) -> Refused {
-    Refused(Code::NotFound.because(format!("nothing stands at {}", uri.path())))
+    Refused(Code::NotFound.because(format!("Not Found: nothing stands at {}", uri.path())))
+}
+
+/// The answer to a method that an address does not take; the `Allow` header is the router's.
+pub async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    Refused(Code::MethodNotAllowed.because(format!("Method [{method}] not allowed for URI [{}]", uri.path())))
+        .into_response()
 }
 
 /// A problem as an answer.

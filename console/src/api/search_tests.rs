@@ -2,7 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use windhover_proto::state::State as ExecutionState;
+
+use super::{
+    super::{parameters::Parameters, search_query::Query},
+    *,
+};
 use crate::view::{Row, made_of};
 
 fn row(start_ms: i64, flow: &str, state: ExecutionState) -> Row {
@@ -19,14 +24,18 @@ fn row(start_ms: i64, flow: &str, state: ExecutionState) -> Row {
 }
 
 fn query(text: &str) -> Result<Query, Problem> {
-    Query::parse(&Parameters::parse(text)?)
+    let mut parameters = Parameters::parse(text)?;
+    let query = Query::take(&mut parameters, 0)?;
+    parameters.finish().map(|()| query)
 }
 
 #[test]
 fn filters_hold_for_what_they_name() {
     let bytes = row(1, "echo", ExecutionState::Success).to_bytes();
     let row = RowView::read(&bytes).unwrap();
-    let holds = |text: &str| query(text).unwrap().filters.iter().all(|filter| filter.holds(row));
+    let holds = |text: &str| {
+        query(text).unwrap().filters.iter().all(|filter| filter.holds(&ExecutionId::from_bytes([1; 16]), row))
+    };
     for text in [
         "filters[state][EQUALS]=success",
         "filters[state][IN]=FAILED,SUCCESS",

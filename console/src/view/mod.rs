@@ -1,6 +1,7 @@
 //! Views: what was folded from the commits, in sled, and how far.
 
 mod fold;
+mod following;
 mod line;
 mod read;
 mod row;
@@ -23,6 +24,7 @@ use tokio::time::{Instant, timeout_at};
 use windhover_eventlog::{LogName, Position, ReadError, SharedLog, ask::SharedOwners};
 use windhover_proto::{codec::DecodeError, id::ExecutionId, state::State};
 
+pub(crate) use following::Following;
 pub(crate) use read::Lines;
 #[cfg(test)]
 pub(crate) use row::Row;

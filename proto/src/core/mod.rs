@@ -14,6 +14,7 @@ mod apply;
 mod block;
 mod context;
 mod decide;
+mod evaluate;
 mod execution;
 mod keep;
 mod labels;
@@ -26,6 +27,7 @@ mod typed;
 
 pub use apply::apply;
 pub use decide::{Decision, Known, Stimulus, Turn, decide, pending_calls};
+pub use evaluate::evaluate;
 pub use execution::{Attempt, Execution, Suppressed, TaskRun, Wait};
 pub use labels::execution_labels;
 pub use task::http::{Call, CallFailure, CallResult, HttpCall, HttpResponse};

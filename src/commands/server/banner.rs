@@ -1,10 +1,11 @@
 //! What the terminal shows: where webhooks go, and one line to copy.
 
-use std::{collections::BTreeSet, fmt, time::SystemTime};
+use std::{collections::BTreeSet, fmt};
 
+use windhover_console::address::{self, Key};
 use windhover_proto::{
     definitions::{Definitions, Revision},
-    expr::{Env, Map, Surroundings, Value},
+    expr::Surroundings,
     flow::{Flow, Trigger, Webhook},
 };
 
@@ -85,43 +86,14 @@ fn place(
         let what = if trigger.disabled { "the trigger is disabled" } else { "the flow is disabled or a draft" };
         return Place::Closed { flow: name, reason: what.to_owned() };
     }
-    let secrets = webhook.key_secrets();
-    let namespace = reference.namespace.as_str();
-    let missing: Vec<String> =
-        secrets.iter().filter(|name| surroundings.secret(namespace, name).is_none()).cloned().collect();
-    if !missing.is_empty() {
-        return Place::Waiting { flow: name, secrets: missing };
+    let key = address::key(revision, flow, webhook, surroundings);
+    let url = address::url(base, revision, &key).unwrap_or_default();
+    match key {
+        Key::Waiting(secrets) => Place::Waiting { flow: name, secrets },
+        Key::Broken(error) => Place::Closed { flow: name, reason: format!("its key does not render: {error}") },
+        Key::Secret(_) => Place::Url { flow: name, url, shown: KeyShown::Named },
+        Key::Whole(_) => Place::Url { flow: name, url, shown: KeyShown::Whole },
     }
-    let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or_default();
-    let mut env = Env::new(surroundings, now, 0);
-    let (key, shown) = match webhook.key.render(&variables(revision, flow), &mut env) {
-        Ok(_) if !env.secrets_used().is_empty() => (format!("<secret {}>", secrets.join(", ")), KeyShown::Named),
-        Ok(key) => (escaped(key.trim()), KeyShown::Whole),
-        Err(error) => return Place::Closed { flow: name, reason: format!("its key does not render: {error}") },
-    };
-    let (tenant, id) = (&reference.tenant, &reference.flow);
-    Place::Url { flow: name, url: format!("{base}/api/v1/{tenant}/executions/webhook/{namespace}/{id}/{key}"), shown }
-}
-
-/// What a key's expression sees.
-fn variables(revision: &Revision, flow: &Flow) -> Map {
-    let reference = &revision.reference;
-    let mut variables = Map::new();
-    let identity = Value::map([
-        ("id", Value::text(reference.flow.as_str())),
-        ("namespace", Value::text(reference.namespace.as_str())),
-        ("revision", Value::integer(i64::from(reference.revision))),
-        ("tenantId", Value::text(reference.tenant.as_str())),
-    ]);
-    variables.insert("flow", identity);
-    variables.insert("vars", Value::Map(flow.variables.clone().into()));
-    variables
-}
-
-/// A text as one segment of a path.
-fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// The lines that tell a person what to do next.

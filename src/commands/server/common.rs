@@ -23,7 +23,7 @@ use windhover_eventlog::{
 use windhover_ingress::Ingress;
 use windhover_proto::seal::SealKey;
 
-use super::{health::NotReady, reach::Reach, surroundings::ProcessEnvironment};
+use super::{health::NotReady, reach::Reach, stop::Stop, surroundings::ProcessEnvironment};
 
 /// Everything ends this long after the signal, done or not: orchestrators kill after 10 s. What is not done is on disk and
 /// goes on at the next start, or elsewhere.
@@ -95,6 +95,9 @@ impl Common {
             deployments: self.deployments.clone(),
             folder,
             kept,
+            surroundings: self.surroundings.clone(),
+            public_url: self.url.clone(),
+            operations: &[],
             not_ready,
         });
         started.context("the console cannot start")
@@ -116,6 +119,14 @@ pub(super) fn make_folder(folder: &Path) -> anyhow::Result<()> {
 /// Variables that are text; others are none of ours.
 fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Ends the streams of a console when the server is told to end, so that nobody waits for them.
+pub(super) fn end_streams_at(stop: Stop, console: Console) {
+    tokio::spawn(async move {
+        stop.requested().await;
+        console.end_streams();
+    });
 }
 
 /// Why an engine cannot do all of its work now.

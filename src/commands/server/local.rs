@@ -21,7 +21,7 @@ use windhover_proto::codec;
 
 use super::{
     Options, address, banner,
-    common::{Common, block_on, engine_not_ready, finish, is_ready, make_folder},
+    common::{Common, block_on, end_streams_at, engine_not_ready, finish, is_ready, make_folder},
     key, listen,
     nats::PARTITIONS_DEFAULT,
     patient::Patient,
@@ -54,6 +54,8 @@ async fn serve(options: Options) -> anyhow::Result<()> {
     };
     let ingress = common.ingress(asked, options.listening.public_url.clone());
     let routes = ingress.router().merge(console.router());
+    let routes = routes.method_not_allowed_fallback(windhover_console::method_not_allowed);
+    end_streams_at(stop.clone(), console.clone());
     let serving = tokio::spawn(windhover_ingress::server::serve(listener, routes, stop.clone().requested()));
     tokio::select! {
         ready = ready(&engine, console.router()) => ready?,

@@ -16,7 +16,7 @@ use windhover_engine::Engine;
 
 use super::{
     address,
-    common::{Common, block_on, engine_not_ready, finish, make_folder, until_ready},
+    common::{Common, block_on, end_streams_at, engine_not_ready, finish, make_folder, until_ready},
     groups::{Keeping, Listening, Working},
     health, key,
     listen::{self, Exposure},
@@ -152,6 +152,7 @@ pub(super) fn run_console(options: ConsoleOptions) -> anyhow::Result<ExitCode> {
         let folder = options.data.join("views");
         let console = common.console(nats.owners(), folder, options.keeping.kept(), common.not_ready())?;
         let routes = console.router();
+        end_streams_at(stop.clone(), console);
         serve_role(&options.listening, listener, routes.clone(), &routes, None, stop).await
     })
 }

@@ -1,0 +1,31 @@
+//! Flows: read, searched, checked and changed.
+
+pub(super) mod document;
+mod execution_flows;
+mod many;
+mod read;
+mod search;
+mod switch;
+mod validate;
+mod write;
+
+use super::route::Route;
+
+pub(super) fn routes() -> Vec<Route> {
+    let all = [
+        read::routes(),
+        search::routes(),
+        validate::routes(),
+        write::routes(),
+        many::routes(),
+        execution_flows::routes(),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The content types of a flow's text.
+const YAML: [&str; 4] = ["application/x-yaml", "application/yaml", "text/yaml", "text/x-yaml"];
+
+/// The same, as a part of an operation.
+const SOURCE: windhover_proto::api::Content =
+    windhover_proto::api::Content { types: &["application/x-yaml"], schema: r#"{"type": "string"}"# };
