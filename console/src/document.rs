@@ -191,9 +191,15 @@ fn task_run<'a>(execution: &'a Execution, run: &'a TaskRun) -> TaskRunDocument<'
         task_id: run.task.as_str(),
         parent_task_run_id: run.parent,
         attempts: run.attempts.iter().map(attempt).collect(),
-        outputs: run.outputs.as_ref().map(Kept::shown).map(raw),
+        outputs: run_outputs(run),
         state: state(&run.history),
     }
+}
+
+/// An ended run has outputs, though they may be empty; one that goes on has none yet.
+fn run_outputs(run: &TaskRun) -> Option<Box<RawValue>> {
+    let ended = run.history.current().is_terminal();
+    (ended || run.outputs.is_some()).then(|| outputs(run.outputs.as_ref()))
 }
 
 fn state(history: &History) -> StateDocument {
@@ -249,6 +255,7 @@ pub(crate) struct LogDocument {
     pub(crate) level: LogLevel,
     thread: &'static str,
     pub(crate) message: String,
+    deleted: bool,
 }
 
 impl LogDocument {
@@ -292,5 +299,6 @@ fn log_document(execution: &Execution, logged: &windhover_proto::event::Logged, 
         level: logged.level,
         thread: "engine",
         message: logged.message.clone(),
+        deleted: false,
     }
 }

@@ -21,6 +21,7 @@ use windhover_proto::{
 use super::{
     SOURCE, YAML,
     document::{Source, document},
+    search::{self, Asked},
     switch::{Switch, To, switched},
     write::{NotChanged, invalid, now, written},
 };
@@ -44,12 +45,24 @@ const IDS: Content = Content {
 
 pub(super) fn routes() -> Vec<Route> {
     let disable = Operation { id: "disableFlows", path: OfTenant("/flows/disable/by-ids"), ..ENABLE };
+    let disable_found =
+        Operation { id: "disableFoundFlows", path: OfTenant("/flows/disable/by-query"), ..ENABLE_FOUND };
+    let delete_found = Operation {
+        id: "deleteFoundFlows",
+        method: Method::Delete,
+        path: OfTenant("/flows/delete/by-query"),
+        summary: "Deletes the flows that a search finds, all or none.",
+        ..ENABLE_FOUND
+    };
     vec![
         Route::new(BULK, bulk),
         Route::new(OF_NAMESPACE, of_namespace),
         Route::new(ENABLE, |call: Call, request: Request| by_ids(call, request, Act::Enable)),
         Route::new(disable, |call: Call, request: Request| by_ids(call, request, Act::Disable)),
         Route::new(DELETE, |call: Call, request: Request| by_ids(call, request, Act::Delete)),
+        Route::new(ENABLE_FOUND, |call: Call| by_query(call, Act::Enable)),
+        Route::new(disable_found, |call: Call| by_query(call, Act::Disable)),
+        Route::new(delete_found, |call: Call| by_query(call, Act::Delete)),
     ]
 }
 
@@ -179,6 +192,17 @@ const DELETE: Operation = Operation {
     answers: COUNT,
 };
 
+const ENABLE_FOUND: Operation = Operation {
+    id: "enableFoundFlows",
+    tag: "flows",
+    method: Method::Post,
+    path: OfTenant("/flows/enable/by-query"),
+    summary: "Changes `disabled` in the texts of the flows that a search finds, all or none.",
+    parameters: search::PARAMETERS,
+    body: None,
+    answers: COUNT,
+};
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Act {
     Enable,
@@ -205,6 +229,17 @@ async fn by_ids(mut call: Call, request: Request, act: Act) -> Result<Response, 
     });
     changed.await?;
     Ok(Json(value!({"count": keys.len()})).into_response())
+}
+
+async fn by_query(mut call: Call, act: Act) -> Result<Response, Refused> {
+    let asked = Asked::to_change(&mut call.query)?;
+    std::mem::take(&mut call.query).finish()?;
+    let changed = call.parts.options.deployments.change(|definitions| {
+        let keys = asked.keys(&call.tenant, definitions);
+        let changes = keys.iter().map(|key| change(definitions, key, act));
+        Ok::<_, NotChanged>(changes.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    });
+    Ok(Json(value!({"count": changed.await?.wrote.len()})).into_response())
 }
 
 fn no_flow(namespace: &str, id: &str) -> Problem {

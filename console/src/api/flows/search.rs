@@ -1,5 +1,7 @@
 //! Searches of flows, by name and by text.
 
+use std::collections::BTreeSet;
+
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -7,7 +9,8 @@ use axum::{
 use serde_json::json as value;
 use windhover_proto::{
     api::{Address::OfTenant, Method, Operation, Parameter},
-    definitions::{Definitions, Revision},
+    definitions::{Definitions, FlowKey, Revision},
+    id::TenantId,
     problem::{Code, Problem},
 };
 
@@ -32,7 +35,7 @@ const SUPPORTED: [&str; 5] = [
 /// Characters of a line of text that a search shows.
 const LINE_CHARS_MAX: usize = 500;
 
-const PARAMETERS: &[Parameter] = &[
+pub(super) const PARAMETERS: &[Parameter] = &[
     PAGE,
     SIZE,
     query(
@@ -67,7 +70,7 @@ async fn search(mut call: Call) -> Result<Response, Refused> {
     let asked = Asked::take(&mut call.query)?;
     std::mem::take(&mut call.query).finish()?;
     let definitions = call.definitions().await?;
-    let found: Vec<_> = asked.find(&call, &definitions, Looking::AtNames);
+    let found: Vec<_> = asked.find(&call.tenant, &definitions, Looking::AtNames);
     let page = asked.page.of(found);
     let results: Vec<_> = page.results.into_iter().map(|revision| document(revision, Source::Left)).collect();
     Ok(Json(value!({"results": results, "total": page.total})).into_response())
@@ -88,7 +91,7 @@ async fn by_text(mut call: Call) -> Result<Response, Refused> {
     let asked = Asked::take(&mut call.query)?;
     std::mem::take(&mut call.query).finish()?;
     let definitions = call.definitions().await?;
-    let found: Vec<_> = asked.find(&call, &definitions, Looking::AtTexts);
+    let found: Vec<_> = asked.find(&call.tenant, &definitions, Looking::AtTexts);
     let page = asked.page.of(found);
     let shown =
         |revision: &Revision| value!({"model": document(revision, Source::Left), "fragments": asked.lines(revision)});
@@ -123,7 +126,7 @@ enum Filter {
 }
 
 /// What is asked for.
-struct Asked {
+pub(super) struct Asked {
     page: Wanted,
     sort: Vec<(Field, Direction)>,
     text: Option<Anywhere>,
@@ -131,6 +134,21 @@ struct Asked {
 }
 
 impl Asked {
+    /// Which flows are to be changed. Without any filter it would be all of them, which nobody means by leaving something out.
+    pub(super) fn to_change(parameters: &mut Parameters) -> Result<Self, Problem> {
+        let asked = Self::take(parameters)?;
+        if asked.filters.is_empty() && asked.text.is_none() {
+            return Err(Code::Unprocessable.because("without a filter this would change every flow; give one"));
+        }
+        Ok(asked)
+    }
+
+    /// The flows as they are now that are to be changed.
+    pub(super) fn keys(&self, tenant: &TenantId, definitions: &Definitions) -> BTreeSet<FlowKey> {
+        let found = self.find(tenant, definitions, Looking::AtNames).into_iter().map(|revision| &revision.reference);
+        found.map(|flow| (flow.tenant.clone(), flow.namespace.clone(), flow.flow.clone())).collect()
+    }
+
     fn take(parameters: &mut Parameters) -> Result<Self, Problem> {
         let page = Wanted::take(parameters)?;
         let sort = parameters.all("sort");
@@ -168,9 +186,9 @@ impl Asked {
         Ok(())
     }
 
-    fn find<'a>(&self, call: &Call, definitions: &'a Definitions, looking: Looking) -> Vec<&'a Revision> {
+    fn find<'a>(&self, tenant: &TenantId, definitions: &'a Definitions, looking: Looking) -> Vec<&'a Revision> {
         let all = definitions.all().map(std::convert::AsRef::as_ref);
-        let own = all.filter(|revision: &&Revision| revision.reference.tenant == call.tenant);
+        let own = all.filter(|revision: &&Revision| revision.reference.tenant == *tenant);
         let mut found: Vec<_> = own.filter(|revision| self.holds(revision, looking)).collect();
         for (field, direction) in self.sort.iter().rev() {
             found.sort_by(|one, other| {
