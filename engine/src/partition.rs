@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -14,13 +14,14 @@ use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 use windhover_eventlog::{Append, AppendError, Expect, LogName, Position, ReadError};
 use windhover_proto::{
-    codec::{self, Consumed},
+    codec::{self, Consumed, RecordHash},
     core::{
         Call, Execution, Stimulus, Turn,
         partition::{self, Change, FoldError, Head, Outcome, Rules, Store as _},
         pending_calls,
     },
     definitions::Definitions,
+    delivery::Delivery,
     expr::Value,
     id::{ExecutionId, Fingerprint, TaskRunId},
     request::Body,
@@ -135,11 +136,14 @@ impl Waiting {
             return;
         }
         let Consumed { through, within } = self.reached;
-        let last = Consumed { through: batch.position, within: 0 };
         let count = u32::try_from(batch.inputs.len()).unwrap_or(u32::MAX);
         if count == 0 {
-            self.items.push_back(Item { stimulus: None, reached: Some(last) });
+            // A note says nothing about a record that is consumed in part.
+            self.reached = Consumed { through: batch.position, within };
+            self.items.push_back(Item { stimulus: None, reached: Some(self.reached) });
+            return;
         }
+        let last = Consumed { through: batch.position, within: 0 };
         for (number, input) in (1..=count).zip(batch.inputs) {
             if number > within {
                 let reached = if number == count { last } else { Consumed { through, within: number } };
@@ -149,11 +153,14 @@ impl Waiting {
         self.reached = last;
     }
 
-    /// What the first `count` items ask, and how far the inbox is consumed with them.
-    fn first(&self, count: usize, before: Consumed) -> (Vec<Stimulus>, Consumed) {
-        let items = || self.items.iter().take(count);
-        let reached = items().filter_map(|item| item.reached).next_back().unwrap_or(before);
-        (items().filter_map(|item| item.stimulus.clone()).collect(), reached)
+    /// What the first `count` items ask.
+    fn stimuli(&self, count: usize) -> impl Iterator<Item = &Stimulus> {
+        self.items.iter().take(count).filter_map(|item| item.stimulus.as_ref())
+    }
+
+    /// How far the inbox is consumed with the first `count` items.
+    fn reached(&self, count: usize, before: Consumed) -> Consumed {
+        self.items.iter().take(count).rev().find_map(|item| item.reached).unwrap_or(before)
     }
 }
 
@@ -197,13 +204,14 @@ impl Partition {
         self.stand(true);
         let ended = self.take_turns(mail).await;
         self.stand(false);
+        self.store.write()?;
         ended
     }
 
     async fn take_turns(&mut self, mail: &mut Mail) -> Result<(), Stop> {
         let mut waiting = Waiting::new(self.head.consumed);
         loop {
-            if self.wait(mail, &mut waiting).await {
+            if self.wait(mail, &mut waiting).await? {
                 return Ok(());
             }
             self.gather(mail, &mut waiting).await?;
@@ -214,19 +222,22 @@ impl Partition {
     }
 
     /// Waits for something to do; true when the engine stops.
-    async fn wait(&mut self, mail: &mut Mail, waiting: &mut Waiting) -> bool {
+    async fn wait(&mut self, mail: &mut Mail, waiting: &mut Waiting) -> Result<bool, Stop> {
         let due = self.timers.first().map(|(at, _)| *at);
         let sleep_ms = due.map_or(i64::MAX, |at| at.millis_since(clock::now()));
         let sleep = Duration::from_millis(u64::try_from(sleep_ms).unwrap_or(0).min(3_600_000));
+        let write_due = self.store.write_due();
+        let unwritten = write_due.unwrap_or_else(Instant::now);
         tokio::select! {
             biased;
-            () = stopped(&mut mail.shutdown) => return true,
+            () = stopped(&mut mail.shutdown) => return Ok(true),
             Some(asked) = mail.questions.recv() => self.answer(asked).await,
             Some(batch) = mail.inbox.recv() => waiting.push_batch(batch),
             Some(result) = mail.results.recv() => waiting.push(result),
             () = tokio::time::sleep(sleep), if due.is_some() => {}
+            () = tokio::time::sleep_until(unwritten.into()), if write_due.is_some() => self.store.write()?,
         }
-        false
+        Ok(false)
     }
 
     /// Joins whatever else waits already, up to the budget of a turn.
@@ -258,11 +269,10 @@ impl Partition {
 
     /// Decides what waits and appends it; on any doubt about the outcome reads the log before it goes on.
     async fn turn(&mut self, waiting: &mut Waiting) -> Result<(), Stop> {
-        let (stimuli, _) = waiting.first(TURN_STIMULI_MAX, self.head.consumed);
-        let definitions = self.definitions_for(&stimuli).await;
-        let blobs = self.blobs_for(&stimuli).await?;
+        let definitions = self.definitions_for(waiting).await;
+        let blobs = self.blobs_for(waiting.stimuli(TURN_STIMULI_MAX)).await?;
         let (mut outcome, taken) = self.decide(waiting, &definitions, &blobs)?;
-        let ended: Vec<_> = waiting.items.iter().take(taken).filter_map(ended_call).collect();
+        let ended: Vec<_> = waiting.stimuli(taken).filter_map(ended_call).collect();
         let Some(commit) = outcome.commit.take().map(Bytes::from) else {
             waiting.items.drain(..taken);
             return self.finish(outcome, &ended).await;
@@ -275,7 +285,7 @@ impl Partition {
                 let head = Head::after(&outcome.header, &commit, position.0);
                 self.committed(outcome, head, &ended).await
             }
-            Err(error) => self.doubt(error, waiting).await,
+            Err(error) => self.doubt(error, waiting, taken, &codec::hash(&commit)).await,
         }
     }
 
@@ -292,8 +302,8 @@ impl Partition {
         let mut count = waiting.items.len().min(TURN_STIMULI_MAX);
         let mut rules = self.rules();
         loop {
-            let (stimuli, reached) = waiting.first(count, self.head.consumed);
-            let outcome = partition::turn(&self.head, &self.store, &stimuli, reached, self.epoch, &turn, rules);
+            let (stimuli, reached) = (waiting.stimuli(count), waiting.reached(count, self.head.consumed));
+            let outcome = partition::turn(&self.head, &self.store, stimuli, reached, self.epoch, &turn, rules);
             self.store.check()?;
             let fits = outcome.commit.as_ref().is_none_or(|commit| commit.len() <= limit);
             if fits || rules.quarantine.is_some() {
@@ -325,32 +335,28 @@ impl Partition {
     }
 
     /// The flows, once the fold is as far as the ingress was when it chose a revision.
-    async fn definitions_for(&mut self, stimuli: &[Stimulus]) -> Arc<Definitions> {
+    async fn definitions_for(&mut self, waiting: &Waiting) -> Arc<Definitions> {
         let wanted = |stimulus: &Stimulus| match stimulus {
             Stimulus::Input(input) => input.definitions_at(),
             Stimulus::CallEnded { .. } | Stimulus::TimerDue { .. } => 0,
         };
-        let position = stimuli.iter().map(wanted).max().unwrap_or_default();
+        let position = waiting.stimuli(TURN_STIMULI_MAX).map(wanted).max().unwrap_or_default();
         self.shared.parts.deployments.at(position).await
     }
 
     /// Bodies that are kept in the blob store, for whoever is about to be decided.
-    async fn blobs_for(&mut self, stimuli: &[Stimulus]) -> Result<BTreeMap<Fingerprint, Bytes>, Stop> {
+    async fn blobs_for(
+        &mut self,
+        stimuli: impl Iterator<Item = &Stimulus>,
+    ) -> Result<BTreeMap<Fingerprint, Bytes>, Stop> {
         let mut blobs = BTreeMap::new();
         for stimulus in stimuli {
-            let delivery = match stimulus {
-                Stimulus::Input(input) => input.delivery().cloned(),
+            let blob = match stimulus {
+                Stimulus::Input(input) => input.delivery().and_then(blob_of),
                 Stimulus::CallEnded { execution, .. } | Stimulus::TimerDue { execution } => {
-                    self.store.live(execution).map(|execution| execution.delivery)
+                    self.store.with_live(execution, |execution| blob_of(&execution.delivery)).flatten()
                 }
             };
-            let blob =
-                delivery.filter(|delivery| delivery.request.as_json().contains("\"blob\"")).and_then(|delivery| {
-                    match delivery.request.parse().ok()?.body? {
-                        Body::Blob { fingerprint, .. } => Some(fingerprint),
-                        Body::Text(_) | Body::Bytes(_) => None,
-                    }
-                });
             let Some(fingerprint) = blob.filter(|blob| !blobs.contains_key(blob)) else { continue };
             if let Some(bytes) = crate::recover::blob(&self.shared.parts.log, &fingerprint).await {
                 blobs.insert(fingerprint, bytes);
@@ -371,23 +377,32 @@ impl Partition {
             change.entry.last_commit = head.position;
         }
         self.head = head;
-        self.store.apply(&outcome.changes, &self.head)?;
         self.snapshots.changed(&outcome.changes);
         self.finish(outcome, ended).await?;
         self.snapshot_if_due().await
     }
 
     async fn finish(&mut self, outcome: Outcome, ended: &[EndedCall]) -> Result<(), Stop> {
-        self.in_flight.retain(|call| !ended.contains(call));
+        self.in_flight_ended(ended);
         self.follow_timers(&outcome.changes);
+        let to_look_up = self.desk.decided(&outcome.fates, &outcome.changes);
+        if !outcome.changes.is_empty() || self.store.stands_at() < self.head.position {
+            self.store.apply(outcome.changes, &self.head)?;
+        }
         for call in outcome.calls {
             self.start(call);
         }
-        for execution in self.desk.decided(&outcome.fates, &outcome.changes) {
+        for execution in to_look_up {
             self.look_up_end(execution).await?;
         }
         self.stand(true);
         Ok(())
+    }
+
+    fn in_flight_ended(&mut self, ended: &[EndedCall]) {
+        for call in ended {
+            self.in_flight.remove(call);
+        }
     }
 
     fn stand(&self, running: bool) {
@@ -395,20 +410,26 @@ impl Partition {
         self.shared.progress.stand(self.number, standing);
     }
 
-    /// An append failed. What is in the log decides: reads it, and forgets what was tentative.
-    async fn doubt(&mut self, error: AppendError, waiting: &mut Waiting) -> Result<(), Stop> {
+    /// An append of the first `taken` items failed. What is in the log decides: reads it, and forgets what was tentative.
+    async fn doubt(
+        &mut self,
+        error: AppendError,
+        waiting: &mut Waiting,
+        taken: usize,
+        commit: &RecordHash,
+    ) -> Result<(), Stop> {
         tracing::warn!(partition = self.number, %error, "a commit was not confirmed; reading the log");
         tokio::time::sleep(RETRY_DELAY).await;
-        let before = self.head.position;
         let mut changes = Vec::new();
         self.catch_up(|seen| changes.extend(seen)).await?;
         if self.head.epoch > self.epoch {
             return Err(Stop::Fenced { partition: self.number, epoch: self.head.epoch });
         }
-        if self.head.position > before {
-            // Ours after all: its inputs are consumed, its calls have to be started, and results are ignored if repeated.
-            let consumed = self.head.consumed;
-            waiting.items.retain(|item| item.reached.is_none_or(|reached| reached > consumed));
+        if self.head.hash.as_ref() == Some(commit) {
+            // It is there after all: what it took must not be offered again, or a result would end the next attempt too.
+            let ended: Vec<_> = waiting.stimuli(taken).filter_map(ended_call).collect();
+            waiting.items.drain(..taken);
+            self.in_flight_ended(&ended);
             self.resume(&changes).await?;
         }
         Ok(())
@@ -429,7 +450,7 @@ impl Partition {
             let folded = partition::fold(&self.head, &self.store, &record.bytes, record.position.0, self.rules());
             self.store.check()?;
             let (head, changes) = folded?;
-            self.store.apply(&changes, &head)?;
+            self.store.apply(changes.clone(), &head)?;
             self.snapshots.changed(&changes);
             self.head = head;
             seen(changes);
@@ -440,7 +461,7 @@ impl Partition {
     /// Timers and calls of everything that is not over: after a start nothing else remembers them.
     async fn resume_all(&mut self) -> Result<(), Stop> {
         let definitions = self.shared.parts.deployments.current();
-        let live: Vec<Execution> = self.store.all_live().collect::<Result<_, _>>()?;
+        let live = self.store.all_live()?;
         for execution in &live {
             self.watch(execution.id, execution.next_wake());
             self.restart_calls(execution, &definitions).await;
@@ -466,7 +487,7 @@ impl Partition {
             return;
         }
         let stimulus = [Stimulus::TimerDue { execution: execution.id }];
-        let blobs = self.blobs_for(&stimulus).await.unwrap_or_default();
+        let blobs = self.blobs_for(stimulus.iter()).await.unwrap_or_default();
         let pending = pending_calls(execution, &self.make_turn(definitions, &blobs, 0));
         for call in pending {
             match call {
@@ -480,7 +501,7 @@ impl Partition {
 
     fn start(&mut self, call: Call) {
         if self.in_flight.insert((call.task_run, call.n)) {
-            let flow = self.store.live(&call.execution).map(|execution| execution.flow);
+            let flow = self.store.with_live(&call.execution, |execution| execution.flow.clone());
             self.shared.effects.start(flow, call, self.results.clone());
         }
     }
@@ -525,7 +546,7 @@ impl Partition {
         if self.snapshots.commits_since() < self.shared.config.snapshot_commits {
             return Ok(());
         }
-        let live: Vec<Execution> = self.store.all_live().collect::<Result<_, _>>()?;
+        let live = self.store.all_live()?;
         self.snapshots.write(&self.shared.parts.log, &self.head, &live).await;
         let told = self.trimmable.as_ref().and_then(|all| all.get(usize::from(self.number)));
         if let Some(told) = told {
@@ -535,11 +556,21 @@ impl Partition {
     }
 }
 
+/// The body of a delivery, when it is kept in the blob store.
+fn blob_of(delivery: &Delivery) -> Option<Fingerprint> {
+    // Hardly any body is: looking for the word is far cheaper than reading every request.
+    let request = Some(&delivery.request).filter(|request| request.as_json().contains("\"blob\""))?;
+    match request.parse().ok()?.body? {
+        Body::Blob { fingerprint, .. } => Some(fingerprint),
+        Body::Text(_) | Body::Bytes(_) => None,
+    }
+}
+
 /// A call whose result waits to be decided.
 type EndedCall = (TaskRunId, u32);
 
-fn ended_call(item: &Item) -> Option<EndedCall> {
-    match item.stimulus.as_ref()? {
+fn ended_call(stimulus: &Stimulus) -> Option<EndedCall> {
+    match stimulus {
         Stimulus::CallEnded { task_run, n, .. } => Some((*task_run, *n)),
         Stimulus::Input(_) | Stimulus::TimerDue { .. } => None,
     }

@@ -10,7 +10,7 @@ use windhover_proto::{
     codec::{self, CommitHeader},
     core::{
         Execution, apply,
-        partition::{Change, Entry, Head},
+        partition::{Change, Entry, FoldError, Head, Store as _},
     },
     id::{ExecutionId, Fingerprint},
 };
@@ -34,14 +34,40 @@ pub(crate) async fn starting_point(
     let mut snapshots = Snapshots::new(partition);
     if let Some(head) = store.head()? {
         check_head(log, partition, &head).await?;
-        snapshots.adopt(log, store).await?;
+        let covered = snapshots.adopt(log).await;
+        note_changed(log, store, (partition, covered, head.position), &mut snapshots).await?;
         return Ok((head, snapshots));
     }
     store.clear()?;
     let Some((snapshot, entries)) = snapshots.newest(log).await else { return Ok((Head::empty(), snapshots)) };
     check_head(log, partition, &snapshot.head).await?;
-    store.apply(&changes_of(entries, snapshot.live), &snapshot.head)?;
+    store.apply(changes_of(entries, snapshot.live), &snapshot.head)?;
+    store.write()?;
     Ok((snapshot.head, snapshots))
+}
+
+/// What changed between the newest snapshot and what sled has: only the next snapshot will have it.
+async fn note_changed(
+    log: &SharedLog,
+    store: &mut Store,
+    (partition, covered, head): (u16, u64, u64),
+    snapshots: &mut Snapshots,
+) -> Result<(), Stop> {
+    let name = LogName::Executions { partition };
+    let first = log.first(name.clone()).await?;
+    let mut position = covered.max(first.0.saturating_sub(1));
+    let mut reader = log.read(name, Position(position));
+    while position < head {
+        let Some(record) = reader.next().await else { break };
+        let record = record?;
+        position = record.position.0;
+        let commit = codec::decode_commit(&record.bytes).map_err(FoldError::from)?;
+        let kept = &*store;
+        let entries = commit.items().filter_map(|(id, _)| Some((id, kept.entry(&id)?)));
+        snapshots.noted(entries);
+        store.check()?;
+    }
+    Ok(())
 }
 
 fn changes_of(entries: BTreeMap<ExecutionId, Entry>, live: Vec<Execution>) -> Vec<Change> {
@@ -89,7 +115,7 @@ pub(crate) async fn take_ownership(partition: &mut Partition) -> Result<(), Stop
             Ok(position) => {
                 partition.epoch = header.epoch;
                 partition.head = Head::after(&header, &commit, position.0);
-                partition.store.apply(&[], &partition.head)?;
+                partition.store.apply(Vec::new(), &partition.head)?;
                 return Ok(());
             }
             Err(AppendError::Conflict { .. }) => {}

@@ -17,8 +17,6 @@ use windhover_proto::{
     id::ExecutionId,
 };
 
-use crate::store::{Failed, Store};
-
 /// Snapshots of a partition that are kept.
 const KEPT: usize = 2;
 
@@ -62,8 +60,13 @@ impl Snapshots {
 
     /// Notes what a commit changed.
     pub(crate) fn changed(&mut self, changes: &[Change]) {
+        self.noted(changes.iter().map(|change| (change.id, change.entry.clone())));
+    }
+
+    /// Notes entries as a commit left them.
+    pub(crate) fn noted(&mut self, entries: impl Iterator<Item = (ExecutionId, Entry)>) {
         self.commits += 1;
-        self.dirty.extend(changes.iter().map(|change| (change.id, change.entry.clone())));
+        self.dirty.extend(entries);
     }
 
     /// Up to which commit the log may be trimmed as far as snapshots need it: below the older of two.
@@ -92,22 +95,19 @@ impl Snapshots {
         None
     }
 
-    /// Takes note of the snapshots that exist, without reading the index back: sled has it. What changed in sled since the
-    /// newest one has to be in the next one.
-    pub(crate) async fn adopt(&mut self, log: &SharedLog, store: &mut Store) -> Result<(), Failed> {
+    /// Takes note of the snapshots that exist, without reading the index back: sled has it. Gives the position of the newest
+    /// one that can be read; what changed in sled since then has to be in the next one.
+    pub(crate) async fn adopt(&mut self, log: &SharedLog) -> u64 {
         let names = log.objects(&self.prefix()).await.unwrap_or_default();
         self.kept = names.iter().filter_map(position_of).collect();
         self.kept.sort_unstable();
-        let mut covered = 0;
         for position in self.kept.iter().rev() {
             if let Ok(Some(snapshot)) = fetch::<Snapshot>(log, &self.snapshot_name(*position)).await {
                 self.segments = snapshot.segments;
-                covered = *position;
-                break;
+                return *position;
             }
         }
-        self.dirty = store.changed_after(covered)?;
-        Ok(())
+        0
     }
 
     async fn read(

@@ -4,11 +4,12 @@
 //! state after some commit, and the commits after it are folded again.
 
 use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashMap},
+    cell::{Cell, RefCell},
+    collections::{HashMap, HashSet},
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use windhover_proto::{
@@ -27,6 +28,12 @@ const FLUSH_EVERY_MS: u64 = 500;
 
 /// Executions of a partition that are kept in memory; the others are read from sled when something happens to them.
 const ACTIVE_MAX: usize = 4096;
+
+/// How long changes wait in memory for one write to sled.
+const WRITE_EVERY: Duration = Duration::from_millis(500);
+
+/// Changed entries that wait at most.
+const UNWRITTEN_MAX: usize = 8192;
 
 const HEAD: &[u8] = b"h";
 const ENTRY: u8 = b'e';
@@ -65,13 +72,18 @@ impl Database {
     }
 
     pub(crate) fn partition(&self, partition: u16) -> Result<Store, Failed> {
-        let tree = contained(|| self.0.open_tree(format!("partition.{partition}")))?;
-        Ok(Store { tree, active: RefCell::default(), failed: RefCell::default() })
+        let tree = contained(|| self.0.open_tree(tree_name(partition)))?;
+        Ok(Store::new(tree))
     }
 
     pub(crate) fn sweep(&self, partition: u16) -> Result<Sweep, Failed> {
-        contained(|| self.0.open_tree(format!("partition.{partition}"))).map(Sweep)
+        contained(|| self.0.open_tree(tree_name(partition))).map(Sweep)
     }
+}
+
+/// Names the layout of the values; a tree of another one is never looked at.
+fn tree_name(partition: u16) -> String {
+    format!("partition-2.{partition}")
 }
 
 fn open(folder: &Path) -> Result<sled::Db, String> {
@@ -93,10 +105,24 @@ fn contained<T>(operation: impl FnOnce() -> sled::Result<T>) -> Result<T, Failed
     catch_unwind(AssertUnwindSafe(operation)).map_err(|_| Failed::new("sled panicked"))?.map_err(Failed::new)
 }
 
-/// One partition's tree.
+/// What commits changed since sled was written last. sled makes a file write of every batch, so one batch stands for many
+/// commits; a crash loses what is not written yet, and it is folded again from the log.
+#[derive(Debug, Default)]
+struct Unwritten {
+    entries: HashMap<ExecutionId, Entry>,
+    /// Executions whose place in sled is out of date: those in `active` are to be written, the others removed.
+    live: HashSet<ExecutionId>,
+    head: Option<Head>,
+    since: Option<Instant>,
+}
+
+/// One partition's tree, and what is not yet in it.
 #[derive(Debug)]
 pub(crate) struct Store {
     tree: sled::Tree,
+    unwritten: RefCell<Unwritten>,
+    /// Position of the head in sled: what began later cannot be there.
+    written: Cell<u64>,
     /// Executions that something happened to lately.
     active: RefCell<HashMap<ExecutionId, Execution>>,
     /// A failure of a read inside the pure core, which has no error for it; found by [`Store::check`].
@@ -104,57 +130,97 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    fn new(tree: sled::Tree) -> Self {
+        Self {
+            tree,
+            unwritten: RefCell::default(),
+            written: Cell::new(0),
+            active: RefCell::default(),
+            failed: RefCell::default(),
+        }
+    }
+
     /// The head that the tree stands for; `None` when it is new.
     pub(crate) fn head(&self) -> Result<Option<Head>, Failed> {
-        contained(|| self.tree.get(HEAD))?.map(|bytes| decode(&bytes)).transpose()
+        let head: Option<Head> = contained(|| self.tree.get(HEAD))?.map(|bytes| decode(&bytes)).transpose()?;
+        self.written.set(head.as_ref().map_or(0, |head| head.position));
+        Ok(head)
+    }
+
+    /// The newest commit that was taken over.
+    pub(crate) fn stands_at(&self) -> u64 {
+        self.unwritten.borrow().head.as_ref().map_or_else(|| self.written.get(), |head| head.position)
     }
 
     /// Takes over what a commit changed, and the head after it.
-    pub(crate) fn apply(&self, changes: &[Change], head: &Head) -> Result<(), Failed> {
-        let mut batch = sled::Batch::default();
+    pub(crate) fn apply(&self, changes: Vec<Change>, head: &Head) -> Result<(), Failed> {
+        let mut unwritten = self.unwritten.borrow_mut();
         let mut active = self.active.borrow_mut();
         for change in changes {
-            batch.insert(key(ENTRY, &change.id).as_slice(), encode(&change.entry)?);
-            match change.live() {
+            match change.execution.filter(|execution| !execution.over) {
                 Some(execution) => {
-                    batch.insert(key(LIVE, &change.id).as_slice(), encode(execution)?);
-                    active.insert(change.id, execution.clone());
+                    unwritten.live.insert(change.id);
+                    active.insert(change.id, execution);
                 }
                 None => {
-                    if active.remove(&change.id).is_some() || change.entry.first_commit != change.entry.last_commit {
-                        batch.remove(key(LIVE, &change.id).as_slice());
+                    active.remove(&change.id);
+                    if change.entry.first_commit <= self.written.get() {
+                        unwritten.live.insert(change.id);
+                    } else {
+                        unwritten.live.remove(&change.id);
                     }
                 }
             }
+            unwritten.entries.insert(change.id, change.entry);
         }
+        unwritten.head = Some(head.clone());
+        let since = *unwritten.since.get_or_insert_with(Instant::now);
+        let full = unwritten.entries.len() >= UNWRITTEN_MAX || active.len() > ACTIVE_MAX;
+        drop((unwritten, active));
+        if full || since.elapsed() >= WRITE_EVERY { self.write() } else { Ok(()) }
+    }
+
+    /// When to call [`Store::write`] though nothing happens; `None` when everything is written.
+    pub(crate) fn write_due(&self) -> Option<Instant> {
+        self.unwritten.borrow().since.map(|since| since + WRITE_EVERY)
+    }
+
+    /// Writes to sled what commits changed since the last time, as one batch: what a crash leaves is the state after some
+    /// commit.
+    pub(crate) fn write(&self) -> Result<(), Failed> {
+        let Unwritten { entries, live, head, .. } = self.unwritten.take();
+        let Some(head) = head else { return Ok(()) };
+        let mut active = self.active.borrow_mut();
+        let mut batch = sled::Batch::default();
+        for (id, entry) in &entries {
+            batch.insert(key(ENTRY, id).as_slice(), encode_entry(entry)?);
+        }
+        for id in &live {
+            match active.get(id) {
+                Some(execution) => batch.insert(key(LIVE, id).as_slice(), encode(execution)?),
+                None => batch.remove(key(LIVE, id).as_slice()),
+            }
+        }
+        batch.insert(HEAD, encode(&head)?);
+        contained(|| self.tree.apply_batch(batch))?;
+        self.written.set(head.position);
         if active.len() > ACTIVE_MAX {
             active.clear();
         }
-        batch.insert(HEAD, encode(head)?);
-        contained(|| self.tree.apply_batch(batch))
+        Ok(())
     }
 
     /// Every execution that is not over.
-    pub(crate) fn all_live(&self) -> impl Iterator<Item = Result<Execution, Failed>> {
-        self.tree.scan_prefix([LIVE]).values().map(|value| value.map_err(Failed::new).and_then(|bytes| decode(&bytes)))
-    }
-
-    /// Every entry that a commit after the one at `position` changed.
-    pub(crate) fn changed_after(&self, position: u64) -> Result<BTreeMap<ExecutionId, Entry>, Failed> {
-        let mut changed = BTreeMap::new();
-        for item in self.tree.scan_prefix([ENTRY]) {
-            let (key, value) = item.map_err(Failed::new)?;
-            let entry: Entry = decode(&value)?;
-            let id = key.get(1..).and_then(|bytes| bytes.try_into().ok()).map(ExecutionId::from_bytes);
-            if let Some(id) = id.filter(|_| entry.last_commit > position) {
-                changed.insert(id, entry);
-            }
-        }
-        Ok(changed)
+    pub(crate) fn all_live(&self) -> Result<Vec<Execution>, Failed> {
+        self.write()?;
+        let all = self.tree.scan_prefix([LIVE]).values();
+        all.map(|value| value.map_err(Failed::new).and_then(|bytes| decode(&bytes))).collect()
     }
 
     /// Removes everything: a snapshot takes its place.
     pub(crate) fn clear(&self) -> Result<(), Failed> {
+        self.unwritten.take();
+        self.written.set(0);
         self.active.borrow_mut().clear();
         contained(|| self.tree.clear())
     }
@@ -164,7 +230,15 @@ impl Store {
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    fn read<T: serde::de::DeserializeOwned>(&self, kind: u8, id: &ExecutionId) -> Option<T> {
+    /// Shows an execution that is not over, without a copy of it.
+    pub(crate) fn with_live<T>(&self, id: &ExecutionId, look: impl FnOnce(&Execution) -> T) -> Option<T> {
+        if let Some(execution) = self.active.borrow().get(id) {
+            return Some(look(execution));
+        }
+        self.live(id).as_ref().map(look)
+    }
+
+    fn read<T>(&self, kind: u8, id: &ExecutionId, decode: impl Fn(&[u8]) -> Result<T, Failed>) -> Option<T> {
         let found = contained(|| self.tree.get(key(kind, id))).and_then(|bytes| bytes.map(|b| decode(&b)).transpose());
         found.unwrap_or_else(|error| {
             *self.failed.borrow_mut() = Some(error);
@@ -175,12 +249,16 @@ impl Store {
 
 impl Projection for Store {
     fn entry(&self, id: &ExecutionId) -> Option<Entry> {
-        self.read(ENTRY, id)
+        let unwritten = self.unwritten.borrow().entries.get(id).cloned();
+        unwritten.or_else(|| self.read(ENTRY, id, decode_entry))
     }
 
     fn live(&self, id: &ExecutionId) -> Option<Execution> {
         let active = self.active.borrow().get(id).cloned();
-        active.or_else(|| self.read(LIVE, id))
+        if active.is_some() || self.unwritten.borrow().live.contains(id) {
+            return active;
+        }
+        self.read(LIVE, id, decode)
     }
 }
 
@@ -194,7 +272,7 @@ impl Sweep {
         let mut forgotten = 0;
         for item in self.0.scan_prefix([ENTRY]) {
             let (key, value) = item.map_err(Failed::new)?;
-            if !keep(&decode(&value)?) {
+            if !keep(&decode_entry(&value)?) {
                 let swapped = contained(|| self.0.compare_and_swap(&key, Some(&value), None::<&[u8]>))?;
                 forgotten += usize::from(swapped.is_ok());
             }
@@ -211,6 +289,15 @@ fn key(kind: u8, id: &ExecutionId) -> [u8; 17] {
 
 fn encode(value: &impl serde::Serialize) -> Result<Vec<u8>, Failed> {
     serde_json::to_vec(value).map_err(Failed::new)
+}
+
+/// Entries are many and each is written more than once by sled: they are kept short.
+fn encode_entry(entry: &Entry) -> Result<Vec<u8>, Failed> {
+    postcard::to_allocvec(entry).map_err(Failed::new)
+}
+
+fn decode_entry(bytes: &[u8]) -> Result<Entry, Failed> {
+    postcard::from_bytes(bytes).map_err(Failed::new)
 }
 
 fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Failed> {

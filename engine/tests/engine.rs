@@ -66,7 +66,7 @@ impl World {
         let delivery = DeliveryId::from_bytes([number; 16]);
         let webhook = webhook(flow, key, delivery, body, self.deployments.current().position());
         let execution = webhook.execution;
-        let line = InboxLine::new(&Input::WebhookReceived(Box::new(webhook)), LAYOUT.partitions);
+        let line = InboxLine::new(&Input::WebhookReceived(Box::new(webhook)), self.log.layout().partitions);
         let bytes = Bytes::from(codec::encode_inbox(&[line]));
         let append = Append { log: LogName::Inbox { shard: 0 }, bytes, expect: Expect::Anything, resend_id: None };
         (execution, delivery, self.log.append(append).await.unwrap())
@@ -156,6 +156,33 @@ async fn a_restart_with_or_without_sled_knows_every_key() {
         }
         world.engine.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_knows_what_was_decided_before_a_restart_and_after_the_last_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let log: SharedLog = Memory::new(Layout { partitions: 1, ..LAYOUT });
+    for life in 0..2 {
+        let world = World::start(log.clone(), folder.path(), &[]).await;
+        if life == 0 {
+            world.deploy(ECHO).await;
+        }
+        // A commit each; the fourth one comes after a snapshot.
+        for number in 4 * life + 1..=4 * life + 4 {
+            let (execution, delivery, _) = world.deliver("echo", &format!("key-{number}"), number, r#"{"n":1}"#).await;
+            world.ask(execution, delivery, Until::Verdict).await;
+        }
+        world.engine.stop().await;
+    }
+    std::fs::remove_dir_all(folder.path().join("engine")).unwrap();
+    let world = World::start(log.clone(), folder.path(), &[]).await;
+    for number in 1..=8 {
+        let (execution, delivery, _) =
+            world.deliver("echo", &format!("key-{number}"), 100 + number, r#"{"n":1}"#).await;
+        let answer = world.ask(execution, delivery, Until::Verdict).await;
+        assert_eq!(answer.verdict, Verdict::Duplicate, "key-{number}");
+    }
+    world.engine.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,14 @@
 //! Folds commits into views, on a thread of its own: however many there are, they never hold up a request.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::task::LocalSet;
-use windhover_eventlog::{LogName, Position, ReadError, Record, SharedLog};
+use windhover_eventlog::{LogName, Position, ReadError, Reader, Record, SharedLog};
 use windhover_proto::{
     codec::{self, DecodeError},
     id::ExecutionId,
@@ -30,10 +30,13 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
 
 /// How long a view lets commits gather while nobody waits for it: one batch of many costs far less than many of one.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(200);
 
 /// Most commits that are folded in one batch.
-const GATHERED_MAX: usize = 64;
+const GATHERED_MAX: usize = 1024;
+
+/// Bytes of commits after which no more are added to a batch.
+const GATHERED_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Why a view does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -115,16 +118,8 @@ async fn fold(shared: &Shared, store: &Store) -> Result<std::convert::Infallible
     });
     let mut from = head.position;
     loop {
-        let mut reader = shared.log.read(name.clone(), Position(from)).ready_chunks(GATHERED_MAX);
-        while let Some(read) = reader.next().await {
-            let mut records = Vec::with_capacity(read.len());
-            let mut failed = None;
-            for record in read {
-                match record {
-                    Ok(record) => records.push(record),
-                    Err(error) => failed = Some(error),
-                }
-            }
+        let mut reader = shared.log.read(name.clone(), Position(from));
+        while let Some((records, failed)) = gathered(&mut reader).await {
             if !records.is_empty() {
                 head = fold_records(store, &head, &records)?;
                 from = head.position;
@@ -139,6 +134,28 @@ async fn fold(shared: &Shared, store: &Store) -> Result<std::convert::Infallible
         }
         if from != head.position {
             head = ViewHead { position: from, hash: None };
+        }
+    }
+}
+
+/// Records that can be had at once, at least one, and why there are no more; `None` when the reader is done.
+async fn gathered(reader: &mut Reader) -> Option<(Vec<Record>, Option<ReadError>)> {
+    let (mut records, mut bytes) = (Vec::new(), 0);
+    let mut next = reader.next().await?;
+    loop {
+        match next {
+            Err(error) => return Some((records, Some(error))),
+            Ok(record) => {
+                bytes += record.bytes.len();
+                records.push(record);
+            }
+        }
+        if records.len() == GATHERED_MAX || bytes >= GATHERED_BYTES_MAX {
+            return Some((records, None));
+        }
+        match reader.next().now_or_never() {
+            Some(Some(more)) => next = more,
+            Some(None) | None => return Some((records, None)),
         }
     }
 }
@@ -162,6 +179,8 @@ async fn check(log: &SharedLog, partition: u16, head: &ViewHead, end: Position) 
 struct Folding {
     batch: Batch,
     rows: HashMap<ExecutionId, Row>,
+    /// Executions that are in the store no more once the batch is.
+    deleted: HashSet<ExecutionId>,
 }
 
 /// Folds records, and takes them over all at once.
@@ -171,7 +190,7 @@ fn fold_records(store: &Store, head: &ViewHead, records: &[Record]) -> Result<Vi
     for record in records {
         before = fold_record(store, &mut folding, &before, record)?;
     }
-    let Folding { mut batch, rows } = folding;
+    let Folding { mut batch, rows, .. } = folding;
     rows.iter().for_each(|(id, row)| batch.row(id, row));
     let hash = records.last().map(|record| codec::hash(&record.bytes));
     let head = ViewHead { position: before.position, hash };
@@ -221,7 +240,7 @@ fn fold_line(
     let seen = see(json)?;
     for event in seen.events {
         match event {
-            SeenEvent::Created(created) => create(store, folding, id, position, seen.at, *created)?,
+            SeenEvent::Created(created) => create(folding, id, position, seen.at, *created),
             SeenEvent::Entered(state) => follow(store, folding, id, position, |row| enter(row, state, seen.at))?,
             SeenEvent::Moved(from, to) => follow(store, folding, id, position, |row| {
                 if row.state == from {
@@ -235,17 +254,8 @@ fn fold_line(
     Ok(())
 }
 
-fn create(
-    store: &Store,
-    folding: &mut Folding,
-    id: ExecutionId,
-    position: u64,
-    at: i64,
-    created: SeenCreated,
-) -> Result<(), Failed> {
-    if let Some(old) = store.indexed(&id)? {
-        store.replace(&mut folding.batch, &id, old)?;
-    }
+/// A new execution; the row of an older one is replaced: its key was forgotten, and a later delivery came under it.
+fn create(folding: &mut Folding, id: ExecutionId, position: u64, at: i64, created: SeenCreated) {
     let row = Row {
         start_ms: at,
         end_ms: None,
@@ -256,20 +266,15 @@ fn create(
         flow: created.flow.flow.to_string(),
         labels: created.labels,
     };
-    folding.batch.index(&id, &row);
+    folding.deleted.remove(&id);
     folding.rows.insert(id, row);
-    Ok(())
 }
 
-/// Forgets an execution. One that this very batch created was never shown, and needs no more than that.
+/// Forgets an execution, whether it stands in the store or only in this batch.
 fn delete(store: &Store, folding: &mut Folding, id: ExecutionId) -> Result<(), Failed> {
-    if let Some(row) = folding.rows.remove(&id) {
-        folding.batch.forget(&id, &row);
-    }
-    match store.indexed(&id)? {
-        Some(old) => store.replace(&mut folding.batch, &id, old),
-        None => Ok(()),
-    }
+    folding.rows.remove(&id);
+    folding.deleted.insert(id);
+    store.delete(&mut folding.batch, &id)
 }
 
 /// Changes the row of an execution that exists, and notes that this commit is about it.
@@ -282,9 +287,9 @@ fn follow(
 ) -> Result<(), Failed> {
     let row = match folding.rows.entry(id) {
         Entry::Occupied(row) => row.into_mut(),
+        Entry::Vacant(_) if folding.deleted.contains(&id) => return Ok(()),
         Entry::Vacant(place) => {
-            let Some(indexed) = store.indexed(&id)? else { return Ok(()) };
-            let Some(row) = store.row(indexed.start_ms, &id)? else { return Ok(()) };
+            let Some(row) = store.row(&id)? else { return Ok(()) };
             place.insert(row)
         }
     };

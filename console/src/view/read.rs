@@ -29,9 +29,8 @@ impl Views {
             let mut needed = Vec::new();
             for (index, id) in ids.iter().enumerate() {
                 let Some(store) = opened.stores.get(usize::from(self.partition_of(id))) else { continue };
-                let Some(indexed) = store.indexed(id)? else { continue };
                 let partition = store.partition;
-                let commits = store.commits(id, indexed)?.into_iter();
+                let commits = store.commits(id)?.into_iter();
                 needed.extend(commits.map(|position| Needed { partition, position, index }));
             }
             Ok(needed)

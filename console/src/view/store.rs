@@ -3,15 +3,15 @@
 //! | key | value |
 //! |---|---|
 //! | `h` | the commit up to which it is folded |
-//! | `i` execution id | start in ms, position of the commit that created it |
+//! | `r` execution id | the [`Row`], which says also which commit created it |
 //! | `c` execution id, position | a later commit that is about it |
-//! | `s` start in ms, execution id | the [`Row`] |
 //!
 //! What happened stays in the log and is read there, so folding writes few bytes. Everything that commits change goes into
 //! one batch of one tree, so what a crash leaves is the view after some commit.
 
 use std::{
     fs,
+    ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
@@ -28,12 +28,11 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 const FLUSH_EVERY_MS: u64 = 500;
 
 /// Names the layout of the keys; a view of another one is never looked at.
-const TREE: &str = "view-2";
+const TREE: &str = "view-3";
 
 const HEAD: &[u8] = b"h";
-const INDEX: u8 = b'i';
+const ROW: u8 = b'r';
 const COMMIT: u8 = b'c';
-const ROW: u8 = b's';
 
 /// sled failed, or holds what nobody wrote.
 #[derive(Debug, thiserror::Error)]
@@ -53,15 +52,6 @@ pub(crate) struct ViewHead {
     pub(crate) position: u64,
     /// Its hash.
     pub(crate) hash: Option<RecordHash>,
-}
-
-/// Where the rows and commits of an execution are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Indexed {
-    /// When it was created, in milliseconds.
-    pub(crate) start_ms: i64,
-    /// The commit that created it.
-    pub(crate) first_commit: u64,
 }
 
 /// The view of one partition. Clones share it.
@@ -87,28 +77,14 @@ fn contained<T>(operation: impl FnOnce() -> Result<T, Failed>) -> Result<T, Fail
 pub(crate) struct Batch(sled::Batch);
 
 impl Batch {
-    /// A new execution.
-    pub(crate) fn index(&mut self, id: &ExecutionId, row: &Row) {
-        let mut value = [0; 16];
-        value[..8].copy_from_slice(&row.start_ms.to_be_bytes());
-        value[8..].copy_from_slice(&row.first_commit.to_be_bytes());
-        self.0.insert(id_key(INDEX, id).as_slice(), value.as_slice());
-    }
-
     /// A later commit about an execution.
     pub(crate) fn commit(&mut self, id: &ExecutionId, position: u64) {
         self.0.insert(commit_key(id, position).as_slice(), &[]);
     }
 
-    /// Takes back an execution that this batch created.
-    pub(crate) fn forget(&mut self, id: &ExecutionId, row: &Row) {
-        self.0.remove(id_key(INDEX, id).as_slice());
-        self.0.remove(row_key(row.start_ms, id).as_slice());
-    }
-
     /// The row as it is now.
     pub(crate) fn row(&mut self, id: &ExecutionId, row: &Row) {
-        self.0.insert(row_key(row.start_ms, id).as_slice(), row.to_bytes());
+        self.0.insert(id_key(ROW, id).as_slice(), row.to_bytes());
     }
 }
 
@@ -129,29 +105,20 @@ impl Store {
         contained(|| self.tree.apply_batch(batch.0).map_err(Failed::new))
     }
 
-    /// The entry of an execution.
-    pub(crate) fn indexed(&self, id: &ExecutionId) -> Result<Option<Indexed>, Failed> {
-        let Some(bytes) = self.get(&id_key(INDEX, id))? else { return Ok(None) };
-        let number = |at: usize| bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
-        let (Some(start), Some(first)) = (number(0), number(8)) else {
-            return Err(Failed::new("an entry that nobody wrote"));
-        };
-        Ok(Some(Indexed { start_ms: i64::from_be_bytes(start), first_commit: u64::from_be_bytes(first) }))
-    }
-
-    /// The positions of the commits about an execution, in order.
-    pub(crate) fn commits(&self, id: &ExecutionId, indexed: Indexed) -> Result<Vec<u64>, Failed> {
-        let keys = || self.tree.range(commit_key(id, indexed.first_commit + 1)..=commit_key(id, u64::MAX)).keys();
+    /// The positions of the commits about an execution, in order; none when it is not there.
+    pub(crate) fn commits(&self, id: &ExecutionId) -> Result<Vec<u64>, Failed> {
+        let Some(row) = self.row(id)? else { return Ok(Vec::new()) };
+        let keys = || self.tree.range(commit_key(id, row.first_commit + 1)..=commit_key(id, u64::MAX)).keys();
         let position = |key: sled::Result<sled::IVec>| -> Result<u64, Failed> {
             let key = key.map_err(Failed::new)?;
             let bytes = key.get(17..).and_then(|bytes| bytes.try_into().ok());
             bytes.map(u64::from_be_bytes).ok_or_else(|| Failed::new("a key of another kind"))
         };
-        contained(|| std::iter::once(Ok(indexed.first_commit)).chain(keys().map(position)).collect())
+        contained(|| std::iter::once(Ok(row.first_commit)).chain(keys().map(position)).collect())
     }
 
-    pub(crate) fn row(&self, start_ms: i64, id: &ExecutionId) -> Result<Option<Row>, Failed> {
-        let bytes = self.get(&row_key(start_ms, id))?;
+    pub(crate) fn row(&self, id: &ExecutionId) -> Result<Option<Row>, Failed> {
+        let bytes = self.get(&id_key(ROW, id))?;
         bytes.map(|bytes| Ok(RowView::read(&bytes)?.to_row())).transpose()
     }
 
@@ -170,42 +137,39 @@ impl Store {
         })
     }
 
-    /// Removes executions that started before `before_ms` and that `keep` refuses; at most `count_max` of them.
-    pub(crate) fn remove_old(
+    /// Looks at `count_max` executions after `after` and removes those that `keep` refuses. Gives how many it removed, and
+    /// the last one it looked at unless there are no more.
+    pub(crate) fn remove_some(
         &self,
-        before_ms: i64,
+        after: Option<ExecutionId>,
         count_max: usize,
         keep: impl Fn(RowView<'_>) -> bool,
-    ) -> Result<usize, Failed> {
-        let end = row_key(before_ms, &ExecutionId::from_bytes([0; 16]));
+    ) -> Result<(usize, Option<ExecutionId>), Failed> {
+        let begin = after.map_or(Bound::Included(vec![ROW]), |id| Bound::Excluded(id_key(ROW, &id).to_vec()));
         contained(|| {
-            let (mut batch, mut removed) = (sled::Batch::default(), 0);
-            for item in self.tree.range(vec![ROW]..end.to_vec()) {
+            let (mut batch, mut removed, mut last) = (sled::Batch::default(), 0, None);
+            let rows = self.tree.range((begin, Bound::Excluded(vec![ROW + 1])));
+            for (looked, item) in rows.take(count_max).enumerate() {
                 let (key, value) = item.map_err(Failed::new)?;
-                if keep(RowView::read(&value)?) {
-                    continue;
-                }
-                self.remove(&mut batch, &id_of(&key)?)?;
-                batch.remove(key);
-                removed += 1;
-                if removed == count_max {
-                    break;
+                let id = id_of(&key)?;
+                last = (looked + 1 == count_max).then_some(id);
+                if !keep(RowView::read(&value)?) {
+                    self.remove(&mut batch, &id)?;
+                    removed += 1;
                 }
             }
             self.tree.apply_batch(batch).map_err(Failed::new)?;
-            Ok(removed)
+            Ok((removed, last))
         })
     }
 
-    /// Forgets an execution that is deleted, or about to be created anew: its key was forgotten, and a later delivery came
-    /// under it.
-    pub(crate) fn replace(&self, batch: &mut Batch, id: &ExecutionId, old: Indexed) -> Result<(), Failed> {
-        batch.0.remove(row_key(old.start_ms, id).as_slice());
+    /// Forgets a deleted execution.
+    pub(crate) fn delete(&self, batch: &mut Batch, id: &ExecutionId) -> Result<(), Failed> {
         contained(|| self.remove(&mut batch.0, id))
     }
 
     fn remove(&self, batch: &mut sled::Batch, id: &ExecutionId) -> Result<(), Failed> {
-        batch.remove(id_key(INDEX, id).as_slice());
+        batch.remove(id_key(ROW, id).as_slice());
         for key in self.tree.scan_prefix(id_key(COMMIT, id)).keys() {
             batch.remove(key.map_err(Failed::new)?);
         }
@@ -214,7 +178,7 @@ impl Store {
 }
 
 fn id_of(key: &[u8]) -> Result<ExecutionId, Failed> {
-    let bytes = key.get(9..).and_then(|id| id.try_into().ok());
+    let bytes = key.get(1..).and_then(|id| id.try_into().ok());
     bytes.map(ExecutionId::from_bytes).ok_or_else(|| Failed::new("a key of another kind"))
 }
 
@@ -228,12 +192,5 @@ fn commit_key(id: &ExecutionId, position: u64) -> [u8; 25] {
     let mut key = [0; 25];
     key[..17].copy_from_slice(&id_key(COMMIT, id));
     key[17..].copy_from_slice(&position.to_be_bytes());
-    key
-}
-
-fn row_key(start_ms: i64, id: &ExecutionId) -> [u8; 25] {
-    let mut key = [ROW; 25];
-    key[1..9].copy_from_slice(&start_ms.max(0).to_be_bytes());
-    key[9..].copy_from_slice(id.as_bytes());
     key
 }

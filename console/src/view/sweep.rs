@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use windhover_eventlog::LogName;
+use windhover_proto::id::ExecutionId;
 
 use super::{
     Kept, now_millis,
@@ -11,10 +12,10 @@ use super::{
 };
 
 /// How often old executions are removed. What is no longer kept is not shown even before that.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
-/// Executions that are removed in one batch, so that it is short.
-const SLICE_MAX: usize = 500;
+/// Executions that are looked at in one go, so that folding does not wait long.
+const SLICE_MAX: usize = 2000;
 
 /// Sweeps for ever.
 pub(super) async fn run(shared: Arc<Shared>, opened: Arc<Opened>) {
@@ -32,31 +33,38 @@ pub(super) async fn run(shared: Arc<Shared>, opened: Arc<Opened>) {
 
 async fn sweep(shared: &Shared, store: &Store) -> Result<usize, super::ViewError> {
     let first = shared.log.first(LogName::Executions { partition: store.partition }).await?;
-    let mut removed = 0;
+    let (mut removed, mut after) = (0, None);
     loop {
-        let slice = remove(shared.kept, store, first.0, now_millis())?;
+        let (slice, last) = remove(shared.kept, store, after, first.0, now_millis())?;
         removed += slice;
-        if slice < SLICE_MAX {
+        if last.is_none() {
             return Ok(removed);
         }
+        after = last;
         tokio::task::yield_now().await;
     }
 }
 
-/// Removes one slice: what is past its time, and what the log has trimmed.
-fn remove(kept: Kept, store: &Store, log_first: u64, now_ms: i64) -> Result<usize, super::Failed> {
+/// Looks at one slice and removes what is past its time, and what the log has trimmed.
+fn remove(
+    kept: Kept,
+    store: &Store,
+    after: Option<ExecutionId>,
+    log_first: u64,
+    now_ms: i64,
+) -> Result<(usize, Option<ExecutionId>), super::Failed> {
     let trimmed = |row: &super::RowView<'_>| row.first_commit < log_first;
-    store.remove_old(now_ms, SLICE_MAX, |row| kept.shows(row.start_ms, row.state, now_ms) && !trimmed(&row))
+    store.remove_some(after, SLICE_MAX, |row| kept.shows(row.start_ms, row.state, now_ms) && !trimmed(&row))
 }
 
 #[cfg(test)]
 mod tests {
-    use windhover_proto::{id::ExecutionId, state::State};
+    use windhover_proto::state::State;
 
     use super::*;
     use crate::view::{
         row::Row,
-        store::{Batch, Indexed, ViewHead, open},
+        store::{Batch, ViewHead, open},
     };
 
     const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -80,7 +88,6 @@ mod tests {
                 labels: vec![],
             };
             let id = ExecutionId::from_bytes([number; 16]);
-            batch.index(&id, &row);
             batch.row(&id, &row);
             batch.commit(&id, 100);
         }
@@ -91,13 +98,16 @@ mod tests {
             left
         };
         let kept = Kept { ended_days: 30, failed_days: 90 };
-        assert_eq!(remove(kept, &store, 1, 100 * DAY_MS).unwrap(), 3);
+        assert_eq!(remove(kept, &store, None, 1, 100 * DAY_MS).unwrap().0, 3);
         assert_eq!(left(), [3, 5, 6, 7, 8, 9], "started on days 0, 40 and 80: SUCCESS, FAILED, RUNNING");
-        assert_eq!(remove(kept, &store, 6, 100 * DAY_MS).unwrap(), 2);
+        assert_eq!(remove(kept, &store, None, 6, 100 * DAY_MS).unwrap().0, 2);
         assert_eq!(left(), [6, 7, 8, 9]);
         let gone = ExecutionId::from_bytes([1; 16]);
-        assert_eq!(store.indexed(&gone).unwrap(), None);
-        let none_left = store.commits(&gone, Indexed { start_ms: 0, first_commit: 1 }).unwrap();
-        assert_eq!(none_left, [1], "only what the caller named");
+        assert_eq!(store.row(&gone).unwrap(), None);
+        assert!(store.commits(&gone).unwrap().is_empty());
+        let some = store.remove_some(None, 2, |_| true).unwrap();
+        assert_eq!(some, (0, Some(ExecutionId::from_bytes([7; 16]))), "two were looked at");
+        assert_eq!(store.remove_some(some.1, 5, |_| false).unwrap(), (2, None));
+        assert_eq!(left(), [6, 7]);
     }
 }

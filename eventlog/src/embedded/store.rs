@@ -199,6 +199,8 @@ impl Opened {
         let database = Database::builder(path)
             .cache_size(CACHE_BYTES)
             .max_journaling_size(JOURNAL_BYTES_MAX)
+            // The writer is one thread; tables are compressed later, on another one.
+            .journal_compression(CompressionType::None)
             // Tables are only written and moved, never merged: one thread is enough, and two would spin.
             .worker_threads(1)
             .open()?;

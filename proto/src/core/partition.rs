@@ -201,10 +201,10 @@ struct Taking<'a, S: Store> {
 ///
 /// A panic while one execution is decided is contained to that execution. Without any event and without progress in the inbox
 /// there is no commit.
-pub fn turn<S: Store>(
+pub fn turn<'a, S: Store>(
     head: &Head,
     store: &S,
-    stimuli: &[Stimulus],
+    stimuli: impl IntoIterator<Item = &'a Stimulus>,
     consumed: Consumed,
     epoch: u64,
     turn: &Turn<'_>,
