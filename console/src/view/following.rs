@@ -25,8 +25,7 @@ impl Views {
     fn newest_commit(&self, id: &ExecutionId) -> Result<u64, ViewError> {
         self.noting_damage(|opened| {
             let Some(store) = opened.stores.get(usize::from(self.partition_of(id))) else { return Ok(0) };
-            let Some(indexed) = store.indexed(id)? else { return Ok(0) };
-            Ok(store.commits(id, indexed)?.last().copied().unwrap_or_default())
+            Ok(store.commits(id)?.last().copied().unwrap_or_default())
         })
     }
 }
