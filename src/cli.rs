@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{expr, flow, server},
+    commands::{execution, expr, flow, logs, server, trigger},
     logging,
 };
 
@@ -11,7 +11,8 @@ const EXAMPLES: &str = "\
 Examples:
   windhover                                       ingress, engine and console on http://127.0.0.1:8080, flows from flows/
   windhover server local --listen 127.0.0.1:9000  the same on another port
-  windhover flow validate flows/*.yaml            check flow files without a server";
+  windhover flow validate flows/*.yaml            check flow files without a server
+  windhover execution list --state FAILED         what failed lately, on the server of --server or WINDHOVER_SERVER";
 
 /// Webhooks that start flows, with nothing lost, nothing run twice, and everything explainable afterwards.
 ///
@@ -41,8 +42,14 @@ impl Cli {
 pub(crate) enum Command {
     /// Run a server.
     Server(server::Arguments),
-    /// Work with flow files.
+    /// Work with flow files and with the flows of a server.
     Flow(flow::Arguments),
+    /// Look at executions of a server.
+    Execution(execution::Arguments),
+    /// Show the log lines of an execution.
+    Logs(logs::Arguments),
+    /// Look at the triggers of the flows of a server.
+    Trigger(trigger::Arguments),
     /// Evaluate an expression, or a file of recorded cases.
     Expr(expr::ExprArgs),
 }

@@ -1,4 +1,4 @@
-//! `windhover flow`: work with flow files, without a server.
+//! `windhover flow validate`: flow files, without a server.
 
 use std::{
     collections::HashMap,
@@ -9,33 +9,18 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde::Serialize;
 use windhover_proto::flow::{Flow, FlowError, ParsedDocument};
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   windhover flow validate flows/webhook_example.yaml
   windhover flow validate flows                       every .yaml and .yml file of a folder
   windhover flow validate --json flows | jq '.[] | select(.valid | not)'";
 
-/// Work with flow files.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
-pub(crate) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Check flow files and show every mistake with file, line and column. Exit code 1 when one is found.
-    #[command(after_help = EXAMPLES)]
-    Validate(Validate),
-}
-
-#[derive(Args, Debug)]
-struct Validate {
+pub(super) struct Validate {
     /// Flow files in YAML, each with one flow or with several separated by `---`, or folders of them.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -48,12 +33,25 @@ struct Validate {
 ///
 /// # Errors
 /// When a file or a folder cannot be read, or a folder holds no flow file.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Command::Validate(validate) = &arguments.command;
+pub(super) fn run(validate: &Validate) -> anyhow::Result<ExitCode> {
     let checked = check(&validate.files)?;
     let mut out = io::stdout().lock();
     if validate.json { print_json(&checked, &mut out) } else { print_lines(&checked, &mut out) }?;
     Ok(if checked.iter().all(|document| document.valid) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The flows of these files with their texts; `None` when something is wrong with one, which is printed as `validate` does.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn deployable(files: &[PathBuf]) -> anyhow::Result<Option<Vec<(Flow, String)>>> {
+    let checked = check(files)?;
+    if checked.iter().any(|document| !document.valid) {
+        let wrong: Vec<_> = checked.into_iter().filter(|document| !document.valid).collect();
+        print_lines(&wrong, &mut io::stderr().lock())?;
+        return Ok(None);
+    }
+    Ok(Some(checked.into_iter().filter_map(|document| document.flow).collect()))
 }
 
 /// What was found out about one document of a file.
@@ -68,6 +66,9 @@ struct Checked {
     id: Option<String>,
     valid: bool,
     errors: Vec<FlowError>,
+    /// The flow and its text.
+    #[serde(skip)]
+    flow: Option<(Flow, String)>,
 }
 
 /// Checks all documents of all files, in the order given; a flow that an earlier document defines already is a mistake.
@@ -83,11 +84,12 @@ fn check(paths: &[PathBuf]) -> anyhow::Result<Vec<Checked>> {
 }
 
 fn of_document(file: &Path, document: ParsedDocument) -> Checked {
-    let ParsedDocument { line, id, namespace, flow, .. } = document;
-    let errors = flow.err().map(|errors| errors.iter().cloned().collect()).unwrap_or_default();
-    let mut checked = Checked { file: file.to_owned(), line, namespace, id, valid: false, errors };
-    checked.valid = checked.errors.is_empty();
-    checked
+    let ParsedDocument { line, id, namespace, flow, source } = document;
+    let (flow, errors) = match flow {
+        Ok(flow) => (Some((flow, source)), Vec::new()),
+        Err(errors) => (None, errors.iter().cloned().collect()),
+    };
+    Checked { file: file.to_owned(), line, namespace, id, valid: flow.is_some(), errors, flow }
 }
 
 fn refuse_repeated(checked: &mut [Checked]) {

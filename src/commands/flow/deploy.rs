@@ -1,0 +1,224 @@
+//! `windhover flow deploy`: makes the flows of a place those of the files.
+//!
+//! What is compared and in which order is the same for every [`Place`]; a place only tells what it has and takes what is new.
+
+use std::{future::Future, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Args;
+use reqwest::Method;
+use serde::Serialize;
+use serde_json::Value;
+use windhover_proto::flow::Flow;
+
+use super::{FlowName, validate};
+use crate::commands::client::{Client, ServerOptions, block_on, print_json, print_table};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  windhover flow deploy flows
+  windhover flow deploy flows --dry-run                       what would change; exit code 2 when something would
+  windhover flow deploy echo.yaml --server https://flows.example.com --json";
+
+/// The exit code of a dry run that found changes.
+const WOULD_CHANGE: u8 = 2;
+
+#[derive(Args, Debug)]
+pub(super) struct Deploy {
+    /// Flow files in YAML, each with one flow or with several separated by `---`, or folders of them.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only show what would change. Exit code 2 when something would.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    server: ServerOptions,
+}
+
+/// Where flows are deployed.
+pub(super) trait Place {
+    /// The newest revision of a flow with its text; `None` when there is none.
+    fn newest(&self, flow: &FlowName) -> impl Future<Output = anyhow::Result<Option<Newest>>>;
+
+    /// Deploys a text and gives its revision. `known` is whether there is such a flow.
+    fn deploy(&self, flow: &FlowName, source: &str, known: Known) -> impl Future<Output = anyhow::Result<u64>>;
+}
+
+/// The newest revision of a flow.
+pub(super) struct Newest {
+    pub(super) revision: u64,
+    pub(super) source: String,
+}
+
+/// Whether there is a flow of this name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    No,
+    Yes,
+}
+
+/// What a deployment does to one flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Change {
+    New,
+    Changed,
+    Unchanged,
+}
+
+impl Change {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Change::New => "new",
+            Change::Changed => "changed",
+            Change::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// One flow of the files, compared with the place.
+#[derive(Debug, Serialize)]
+struct Planned {
+    namespace: String,
+    id: String,
+    change: Change,
+    /// The revision there is, and after the deployment the one that was made.
+    revision: Option<u64>,
+    #[serde(skip)]
+    source: String,
+}
+
+impl Planned {
+    fn name(&self) -> FlowName {
+        FlowName { namespace: self.namespace.clone(), id: self.id.clone() }
+    }
+}
+
+pub(super) fn run(deploy: &Deploy) -> anyhow::Result<ExitCode> {
+    let Some(flows) = validate::deployable(&deploy.files)? else { return Ok(ExitCode::FAILURE) };
+    let place = Server(Client::new(&deploy.server)?);
+    let planned = block_on(async {
+        let mut planned = plan(&place, flows).await?;
+        if !deploy.dry_run {
+            carry_out(&place, &mut planned).await?;
+        }
+        Ok(planned)
+    })?;
+    print(&planned, deploy)?;
+    let changes = planned.iter().any(|one| one.change != Change::Unchanged);
+    Ok(if deploy.dry_run && changes { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
+}
+
+async fn plan(place: &impl Place, flows: Vec<(Flow, String)>) -> anyhow::Result<Vec<Planned>> {
+    let mut planned = Vec::new();
+    for (flow, source) in flows {
+        let (namespace, id) = (flow.namespace.to_string(), flow.id.to_string());
+        let mut one = Planned { namespace, id, change: Change::New, revision: None, source };
+        if let Some(newest) = place.newest(&one.name()).await? {
+            let same = Flow::same_revision(&newest.source, &one.source);
+            one.change = if same { Change::Unchanged } else { Change::Changed };
+            one.revision = Some(newest.revision);
+        }
+        planned.push(one);
+    }
+    Ok(planned)
+}
+
+async fn carry_out(place: &impl Place, planned: &mut [Planned]) -> anyhow::Result<()> {
+    for one in planned {
+        let known = match one.change {
+            Change::New => Known::No,
+            Change::Changed => Known::Yes,
+            Change::Unchanged => continue,
+        };
+        let deployed = place.deploy(&one.name(), &one.source, known).await;
+        one.revision = Some(deployed.with_context(|| format!("{} was not deployed", one.name()))?);
+    }
+    Ok(())
+}
+
+fn print(planned: &[Planned], deploy: &Deploy) -> anyhow::Result<()> {
+    if deploy.server.json {
+        return print_json(&serde_json::to_value(planned)?);
+    }
+    let row = |one: &Planned| {
+        let revision = one.revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string());
+        [one.namespace.clone(), one.id.clone(), one.change.as_str().to_owned(), revision]
+    };
+    print_table(["NAMESPACE", "FLOW", "CHANGE", "REVISION"], &planned.iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// A server, over its API.
+struct Server(Client);
+
+impl Place for Server {
+    async fn newest(&self, flow: &FlowName) -> anyhow::Result<Option<Newest>> {
+        let Some(found) = self.0.find(&flow.path(), &[("source", "true".to_owned())]).await? else { return Ok(None) };
+        let source = found["source"].as_str().context("the server gave no text of the flow")?.to_owned();
+        Ok(Some(Newest { revision: revision(&found)?, source }))
+    }
+
+    async fn deploy(&self, flow: &FlowName, source: &str, known: Known) -> anyhow::Result<u64> {
+        revision(&match known {
+            Known::No => self.0.send_flow(Method::POST, "/flows", source).await?,
+            Known::Yes => self.0.send_flow(Method::PUT, &flow.path(), source).await?,
+        })
+    }
+}
+
+fn revision(flow: &Value) -> anyhow::Result<u64> {
+    flow["revision"].as_u64().context("the server gave no revision")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// A place that has these texts.
+    struct Fake(RefCell<Vec<(String, String)>>);
+
+    impl Place for Fake {
+        async fn newest(&self, flow: &FlowName) -> anyhow::Result<Option<Newest>> {
+            let has = self.0.borrow();
+            let mut revisions = has.iter().filter(|(name, _)| *name == flow.to_string());
+            let count = revisions.clone().count() as u64;
+            Ok(revisions.next_back().map(|(_, source)| Newest { revision: count, source: source.clone() }))
+        }
+
+        async fn deploy(&self, flow: &FlowName, source: &str, known: Known) -> anyhow::Result<u64> {
+            let before = self.newest(flow).await?;
+            assert_eq!(known == Known::Yes, before.is_some());
+            self.0.borrow_mut().push((flow.to_string(), source.to_owned()));
+            Ok(before.map_or(0, |newest| newest.revision) + 1)
+        }
+    }
+
+    fn source(id: &str, message: &str) -> String {
+        format!("id: {id}\nnamespace: a\ntasks: [{{id: t, type: io.kestra.plugin.core.log.Log, message: {message}}}]\n")
+    }
+
+    fn flows(sources: &[String]) -> Vec<(Flow, String)> {
+        sources.iter().map(|source| (Flow::parse(source).unwrap(), source.clone())).collect()
+    }
+
+    #[test]
+    fn only_what_is_new_or_changed_is_deployed_and_a_second_time_nothing() {
+        let same = source("same", "x");
+        let place = Fake(RefCell::new(vec![("a/same".into(), same.clone()), ("a/old".into(), source("old", "x"))]));
+        let files = [same, source("old", "y"), source("new", "x")];
+        let deployed = || {
+            block_on(async {
+                let mut planned = plan(&place, flows(&files)).await?;
+                carry_out(&place, &mut planned).await?;
+                Ok(planned.iter().map(|one| (one.change, one.revision)).collect::<Vec<_>>())
+            })
+            .unwrap()
+        };
+        let first = [(Change::Unchanged, Some(1)), (Change::Changed, Some(2)), (Change::New, Some(1))];
+        assert_eq!(deployed(), first);
+        assert_eq!(deployed(), [1, 2, 1].map(|revision| (Change::Unchanged, Some(revision))));
+    }
+}
