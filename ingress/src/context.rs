@@ -61,7 +61,7 @@ fn hidden(reference: &FlowRef, trigger: &Trigger, error: &RenderError) {
     tracing::debug!(%namespace, %flow, trigger = %trigger.id, %error, "the key of a trigger cannot be rendered: it is not found");
 }
 
-fn flow_value(reference: &FlowRef) -> Value {
+pub(crate) fn flow_value(reference: &FlowRef) -> Value {
     Value::map([
         ("id", Value::text(reference.flow.as_str())),
         ("namespace", Value::text(reference.namespace.as_str())),

@@ -4,6 +4,7 @@
 //! appended to the inbox; only when that is on disk is its sender told yes. See `receive.rs` for the order of all checks.
 
 mod answer;
+mod api;
 mod batch;
 mod body;
 mod conditions;
@@ -27,6 +28,8 @@ use axum::{Router, extract::State, routing::any};
 use http::HeaderValue;
 use windhover_eventlog::{SharedLog, ask::SharedOwners, definitions::Deployments};
 use windhover_proto::{expr::Surroundings, limit, seal::SealKey};
+
+pub use api::{Executions, operations};
 
 use crate::{batch::Batcher, service::Service, sites::Sites};
 
@@ -97,6 +100,11 @@ impl Ingress {
             batchers,
             refreshed_at,
         }))
+    }
+
+    /// The routes that create, stop, replay and delete executions, for a process that can also find and show them.
+    pub fn api(&self, executions: Arc<dyn Executions>) -> Router {
+        api::router(self.0.clone(), executions)
     }
 
     /// The routes of webhooks, to be served alone or beside others.

@@ -232,7 +232,7 @@ fn execution_id(found: &Found, hook: &Hook<'_>, key: Option<&Key>) -> ExecutionI
     )
 }
 
-fn random_bits() -> [u8; 16] {
+pub(crate) fn random_bits() -> [u8; 16] {
     *uuid::Uuid::new_v4().as_bytes()
 }
 

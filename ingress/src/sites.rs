@@ -84,6 +84,11 @@ impl Table {
         self.definitions.revision(reference)
     }
 
+    /// All deployed flows.
+    pub(crate) fn definitions(&self) -> &Definitions {
+        &self.definitions
+    }
+
     /// The position of the `definitions` log up to which this is the fold.
     pub(crate) fn position(&self) -> u64 {
         self.definitions.position()
@@ -91,7 +96,7 @@ impl Table {
 }
 
 /// The revision that runs: the newest one that is no draft.
-fn runnable<'a>(definitions: &'a Definitions, newest: &'a Arc<Revision>) -> Option<&'a Arc<Revision>> {
+pub(crate) fn runnable<'a>(definitions: &'a Definitions, newest: &'a Arc<Revision>) -> Option<&'a Arc<Revision>> {
     if !is_draft(newest) {
         return Some(newest);
     }

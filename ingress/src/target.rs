@@ -66,7 +66,7 @@ fn split_tenant(path: &str) -> Option<(&str, &str)> {
 }
 
 /// Refuses a `%` without two hexadecimal digits, and bytes that a URI cannot hold.
-fn check_escapes(place: &str, text: &str) -> Result<(), Problem> {
+pub(crate) fn check_escapes(place: &str, text: &str) -> Result<(), Problem> {
     let bytes = text.as_bytes();
     if !bytes.is_ascii() {
         return Err(Code::Malformed.because(format!("the {place} holds raw bytes over 127; escape them with %")));
@@ -85,7 +85,7 @@ fn check_escapes(place: &str, text: &str) -> Result<(), Problem> {
 }
 
 /// Decodes escapes once, as UTF-8.
-fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
+pub(crate) fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
     if !text.contains('%') {
         return Ok(Cow::Borrowed(text));
     }
@@ -99,7 +99,7 @@ fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
     }
     String::from_utf8(bytes)
         .map(Cow::Owned)
-        .map_err(|_| Code::Malformed.because("the escapes in the path are not UTF-8 text"))
+        .map_err(|_| Code::Malformed.because("the escapes in the address are not UTF-8 text"))
 }
 
 fn from_hex(pair: &[u8]) -> u8 {

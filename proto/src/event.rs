@@ -95,6 +95,15 @@ pub enum Event {
     },
     /// The tasks of `afterExecution` are done; nothing follows.
     AfterExecutionEnded,
+    /// Somebody wanted the execution to stop: it and every task run that had not ended are KILLED. Neither `errors` nor
+    /// `finally` run; tasks of `afterExecution` may follow.
+    ExecutionKilled {
+        /// The input that said so.
+        input: DeliveryId,
+        /// What follows the end.
+        #[serde(default, skip_serializing_if = "Afterwards::is_nothing")]
+        afterwards: Afterwards,
+    },
     /// Somebody wanted the execution to be gone. Nobody sees it any more, and if it was not over it is now, KILLED; duplicates
     /// of its delivery still start nothing.
     ExecutionDeleted {

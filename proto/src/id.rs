@@ -333,6 +333,12 @@ impl ExecutionId {
         Self(id_of_parts("windhover execution", &parts.map(str::as_bytes)))
     }
 
+    /// The execution that every call of the API with this key belongs to.
+    pub fn of_request(tenant: &TenantId, namespace: &Namespace, flow: &FlowId, key: &CorrelationId) -> Self {
+        let parts = [tenant.as_str(), namespace.as_str(), flow.as_str(), key.as_str()];
+        Self(id_of_parts("windhover requested execution", &parts.map(str::as_bytes)))
+    }
+
     /// The partition, of `partitions`, whose owner runs this execution. The id is random or a hash already.
     pub fn partition(&self, partitions: u16) -> u16 {
         let mut low = [0; 8];

@@ -15,6 +15,8 @@ pub enum Input {
     WebhookReceived(Box<WebhookReceived>),
     /// The API was asked for an execution.
     ExecutionRequested(Box<ExecutionRequested>),
+    /// The API was asked to stop an execution.
+    KillRequested(KillRequested),
     /// The API was asked to forget an execution.
     DeletionRequested(DeletionRequested),
 }
@@ -73,6 +75,15 @@ pub struct Replay {
     pub attempt: u32,
 }
 
+/// Somebody wants an execution to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillRequested {
+    /// Names the request.
+    pub id: DeliveryId,
+    /// The execution.
+    pub execution: ExecutionId,
+}
+
 /// Somebody wants an execution to be gone: hidden at once, its bytes leave with retention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletionRequested {
@@ -88,6 +99,7 @@ impl Input {
         match self {
             Input::WebhookReceived(webhook) => webhook.execution,
             Input::ExecutionRequested(request) => request.execution,
+            Input::KillRequested(request) => request.execution,
             Input::DeletionRequested(request) => request.execution,
         }
     }
@@ -97,6 +109,7 @@ impl Input {
         match self {
             Input::WebhookReceived(webhook) => webhook.delivery.id,
             Input::ExecutionRequested(request) => request.delivery.id,
+            Input::KillRequested(request) => request.id,
             Input::DeletionRequested(request) => request.id,
         }
     }
@@ -106,7 +119,7 @@ impl Input {
         match self {
             Input::WebhookReceived(webhook) => Some(&webhook.delivery),
             Input::ExecutionRequested(request) => Some(&request.delivery),
-            Input::DeletionRequested(_) => None,
+            Input::KillRequested(_) | Input::DeletionRequested(_) => None,
         }
     }
 
@@ -115,7 +128,7 @@ impl Input {
         match self {
             Input::WebhookReceived(webhook) => webhook.definitions_at,
             Input::ExecutionRequested(request) => request.definitions_at,
-            Input::DeletionRequested(_) => 0,
+            Input::KillRequested(_) | Input::DeletionRequested(_) => 0,
         }
     }
 }

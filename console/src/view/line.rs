@@ -55,6 +55,7 @@ pub(super) fn see(json: &str) -> serde_json::Result<Seen> {
 fn effect<E: Error>(name: &str) -> Result<SeenEvent, E> {
     match name {
         "ExecutionStarted" => Ok(SeenEvent::Entered(State::Running)),
+        "ExecutionKilled" => Ok(SeenEvent::Entered(State::Killed)),
         "ExecutionStuck" => Ok(SeenEvent::Entered(State::Failed)),
         "RetryScheduled" => Ok(SeenEvent::Moved(State::Running, State::Retrying)),
         "AttemptStarted" => Ok(SeenEvent::Moved(State::Retrying, State::Running)),
@@ -140,6 +141,7 @@ mod tests {
         {"AttemptStarted":{"task_run":"3"}},
         {"TaskRunSucceeded":{"task_run":"3"}},
         "AfterExecutionEnded",
+        {"ExecutionKilled":{"input":"4"}},
         {"ExecutionStuck":{"reason":"r"}},
         {"ExecutionDeleted":{"input":"3"}}]}"#;
 
@@ -160,6 +162,7 @@ mod tests {
             Event::ExecutionEnded { .. } => "ended",
             Event::AfterExecutionEnded => "after execution ended",
             Event::ExecutionStuck { .. } => "stuck",
+            Event::ExecutionKilled { .. } => "killed",
             Event::ExecutionDeleted { .. } => "deleted",
         }
     }
@@ -168,7 +171,7 @@ mod tests {
     fn after_every_event_the_list_shows_the_state_that_the_core_computes() {
         let line: Line = decode_line(LINE).unwrap();
         let names: std::collections::BTreeSet<_> = line.events.iter().map(name_of).collect();
-        assert_eq!(names.len(), 16, "an event is missing here");
+        assert_eq!(names.len(), 17, "an event is missing here");
         let seen = see(LINE).unwrap();
         let (mut execution, mut state) = (None, State::Created);
         for (event, seen) in line.events.iter().zip(seen.events) {

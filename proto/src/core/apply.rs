@@ -90,6 +90,10 @@ fn follow(execution: &mut Execution, event: &Event, at: Timestamp) {
             execution.over = *afterwards == Afterwards::Nothing;
         }
         Event::AfterExecutionEnded => execution.over = true,
+        Event::ExecutionKilled { input: _, afterwards } => {
+            kill(execution, at);
+            execution.over = *afterwards == Afterwards::Nothing;
+        }
         Event::ExecutionDeleted { input: _ } => {
             if !execution.state().is_terminal() {
                 execution.history.enter(State::Killed, at);
@@ -102,6 +106,20 @@ fn follow(execution: &mut Execution, event: &Event, at: Timestamp) {
             execution.over = true;
         }
     }
+}
+
+/// Stops everything that has not ended. A task run that waits for its next attempt has no attempt to stop.
+fn kill(execution: &mut Execution, at: Timestamp) {
+    execution.history.enter(State::Killing, at);
+    let open = |history: &History| !history.current().is_terminal();
+    for run in execution.task_runs.iter_mut().filter(|run| open(&run.history)) {
+        if let Some(attempt) = run.attempts.last_mut().filter(|attempt| open(&attempt.history)) {
+            attempt.history.enter(State::Killed, at);
+        }
+        run.history.enter(State::Killed, at);
+        run.wait = None;
+    }
+    execution.history.enter(State::Killed, at);
 }
 
 fn run_mut<'a>(execution: &'a mut Execution, id: &TaskRunId) -> &'a mut TaskRun {

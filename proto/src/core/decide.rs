@@ -117,6 +117,7 @@ pub struct Decision {
 /// Decides what follows from a stimulus. Pure: the same arguments give the same answer.
 pub fn decide(known: Known, stimulus: &Stimulus, turn: &Turn<'_>) -> Decision {
     match (known, stimulus) {
+        (known, Stimulus::Input(Input::KillRequested(request))) => kill(known, request.id, turn),
         (known, Stimulus::Input(Input::DeletionRequested(request))) => delete(known, request.id, turn),
         (Known::New, Stimulus::Input(input)) => Start::of(input).map(|start| create(&start, turn)).unwrap_or_default(),
         (Known::Live(execution), Stimulus::Input(input)) => follow_up(*execution, input, turn),
@@ -140,6 +141,20 @@ fn follow_up(execution: Execution, input: &Input, turn: &Turn<'_>) -> Decision {
     let Some(delivery) = other else { return Decision { execution: Some(execution), ..Decision::default() } };
     let event = suppressed(delivery, &execution.delivery.fingerprint);
     react(execution, turn, |work| work.emit(event))
+}
+
+/// An execution that has not ended stops; of one that has, nothing is left to stop.
+fn kill(known: Known, input: DeliveryId, turn: &Turn<'_>) -> Decision {
+    match known {
+        Known::New | Known::Over { .. } => Decision::default(),
+        Known::Live(execution) if execution.state().is_terminal() => {
+            Decision { execution: Some(*execution), ..Decision::default() }
+        }
+        Known::Live(execution) => react(*execution, turn, |work| {
+            let afterwards = work.afterwards();
+            work.emit(Event::ExecutionKilled { input, afterwards });
+        }),
+    }
 }
 
 /// An execution that somebody wants to be gone ends here and now; what its calls still answer is for nobody.
@@ -174,7 +189,7 @@ impl<'a> Start<'a> {
         let (flow, inputs, replay) = match input {
             Input::WebhookReceived(webhook) => (&webhook.flow, webhook.inputs.as_ref(), None),
             Input::ExecutionRequested(request) => (&request.flow, request.inputs.as_ref(), request.replay),
-            Input::DeletionRequested(_) => return None,
+            Input::KillRequested(_) | Input::DeletionRequested(_) => return None,
         };
         Some(Self { execution, flow, delivery, inputs, replay, input })
     }
@@ -197,7 +212,7 @@ impl<'a> Start<'a> {
                 execution_labels(flow_labels, &webhook.from, &webhook.labels, &correlation_of(webhook))
             }
             Input::ExecutionRequested(request) => request.labels.clone(),
-            Input::DeletionRequested(_) => Vec::new(),
+            Input::KillRequested(_) | Input::DeletionRequested(_) => Vec::new(),
         }
     }
 }

@@ -241,9 +241,16 @@ impl<'a> Work<'a> {
                 (State::Failed, None)
             }
         };
-        let any_after = self.flow.after_execution.iter().any(|task| !task.disabled);
-        let afterwards = if any_after { Afterwards::Tasks } else { Afterwards::Nothing };
+        let afterwards = self.afterwards();
         self.emit(Event::ExecutionEnded { state, outputs, afterwards });
+    }
+}
+
+impl Work<'_> {
+    /// What follows the end of the execution.
+    pub(super) fn afterwards(&self) -> Afterwards {
+        let any_after = self.flow.after_execution.iter().any(|task| !task.disabled);
+        if any_after { Afterwards::Tasks } else { Afterwards::Nothing }
     }
 }
 

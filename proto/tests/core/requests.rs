@@ -1,6 +1,6 @@
 //! Executions that the API is asked for, replays, and executions that somebody wants to be gone.
 
-use crate::world::{deleted, delivered, given, requested, time_passes};
+use crate::world::{answered_late, deleted, delivered, given, killed, requested, states, time_passes};
 
 const QUICK: &str = "labels: {team: a}\ntasks:\n  - {id: a, type: io.kestra.plugin.core.debug.Return, format: '{{ trigger is defined }}'}";
 const SLOW: &str = "tasks:\n  - {id: nap, type: io.kestra.plugin.core.flow.Sleep, duration: PT1S}";
@@ -53,4 +53,40 @@ fn one_turn_may_create_and_delete() {
     let scenario = scenario.when_all([delivered("k", 2), deleted(3), delivered("k", 4)]);
     let scenario = scenario.then(["suppressed: same body", "deleted", "suppressed: same body"]);
     scenario.refold();
+}
+
+#[test]
+fn a_killed_execution_stops_with_its_task_runs_and_only_after_execution_runs() {
+    let log = |id: &str| format!("{{id: {id}, type: io.kestra.plugin.core.log.Log, message: {id}}}");
+    let flow = format!(
+        "tasks:\n  - {{id: call, type: io.kestra.plugin.core.http.Request, uri: 'http://sink/'}}\nerrors: [{}]\n\
+         finally: [{}]\nafterExecution: [{}]",
+        log("e"),
+        log("f"),
+        log("after")
+    );
+    let scenario = given(&flow).when(delivered("k", 1)).when(killed(2));
+    let scenario = scenario.then(["killed", "after runs", "INFO after: after", "after succeeds", "over"]);
+    let execution = scenario.execution();
+    assert_eq!(states(&execution.history), ["CREATED", "RUNNING", "KILLING", "KILLED"]);
+    assert_eq!(states(&execution.task_runs[0].history), ["CREATED", "SUBMITTED", "RUNNING", "KILLED"]);
+    assert_eq!(states(&execution.task_runs[0].attempts[0].history), ["CREATED", "RUNNING", "KILLED"]);
+    scenario.refold();
+}
+
+#[test]
+fn what_a_call_answers_after_the_kill_is_for_nobody_and_what_has_ended_is_not_killed() {
+    let call = "tasks:\n  - {id: call, type: io.kestra.plugin.core.http.Request, uri: 'http://sink/'}";
+    let scenario = given(call).when(delivered("k", 1)).when(killed(2)).then(["killed"]);
+    let scenario = scenario.when(answered_late("call", 1, 200, "late")).then([]).when(killed(3)).then([]);
+    scenario.refold();
+    given(QUICK).when(delivered("k", 1)).when(killed(2)).then([]).refold();
+}
+
+#[test]
+fn an_execution_that_waits_for_a_retry_is_killed_too() {
+    let retry = "tasks:\n  - {id: a, type: io.kestra.plugin.core.execution.Fail, retry: {type: constant, interval: PT1S, maxAttempts: 3}}";
+    let scenario = given(retry).when(delivered("k", 1)).when(killed(2)).then(["killed"]);
+    assert_eq!(states(&scenario.execution().history).last().map(String::as_str), Some("KILLED"));
+    scenario.at(5_000).when(time_passes()).then([]).refold();
 }

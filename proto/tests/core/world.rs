@@ -15,7 +15,7 @@ use windhover_proto::{
     expr::{Surroundings, Value},
     flow::Flow,
     id::{DeliveryId, ExecutionId, Fingerprint, TaskRunId, TenantId, TriggerId},
-    input::{DeletionRequested, ExecutionRequested, Input, Replay, WebhookReceived},
+    input::{DeletionRequested, ExecutionRequested, Input, KillRequested, Replay, WebhookReceived},
     request::{Body, HeaderValue, Request},
     seal::SealKey,
     time::Timestamp,
@@ -59,6 +59,10 @@ pub(crate) enum Happening {
     Requested {
         number: u8,
     },
+    /// The API was asked to stop the newest execution.
+    Killed {
+        number: u8,
+    },
     /// The API was asked to forget the newest execution.
     Deleted {
         number: u8,
@@ -68,6 +72,11 @@ pub(crate) enum Happening {
 /// The API is asked for an execution.
 pub(crate) fn requested(number: u8) -> Happening {
     Happening::Requested { number }
+}
+
+/// The API is asked to stop the newest execution.
+pub(crate) fn killed(number: u8) -> Happening {
+    Happening::Killed { number }
 }
 
 /// The API is asked to forget the newest execution.
@@ -365,6 +374,10 @@ impl Scenario {
             }
             Happening::TimePasses => Some(Stimulus::TimerDue { execution: self.newest? }),
             Happening::Requested { number } => Some(Stimulus::Input(self.request(*number))),
+            Happening::Killed { number } => Some(Stimulus::Input(Input::KillRequested(KillRequested {
+                id: DeliveryId::from_bytes([*number; 16]),
+                execution: self.newest?,
+            }))),
             Happening::Deleted { number } => Some(Stimulus::Input(Input::DeletionRequested(DeletionRequested {
                 id: DeliveryId::from_bytes([*number; 16]),
                 execution: self.newest?,
@@ -489,6 +502,7 @@ fn describe(event: &Event, execution: &Execution) -> String {
         },
         Event::AfterExecutionEnded => "over".to_owned(),
         Event::ExecutionStuck { reason } => format!("stuck: {reason}"),
+        Event::ExecutionKilled { .. } => "killed".to_owned(),
         Event::ExecutionDeleted { .. } => "deleted".to_owned(),
     }
 }

@@ -282,7 +282,7 @@ impl Observed {
             self.deliveries.insert(suppressed.delivery.id, suppressed.delivery.clone());
             return Ok(());
         }
-        if let Event::ExecutionDeleted { .. } = event {
+        if let Event::ExecutionKilled { .. } | Event::ExecutionDeleted { .. } = event {
             self.over = true;
             return Ok(());
         }
@@ -292,6 +292,7 @@ impl Observed {
         match event {
             Event::ExecutionCreated(_) => Err("it exists already"),
             Event::DeliverySuppressed(_)
+            | Event::ExecutionKilled { .. }
             | Event::ExecutionDeleted { .. }
             | Event::ExecutionStarted
             | Event::TimerSet { .. }

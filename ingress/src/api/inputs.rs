@@ -1,0 +1,92 @@
+//! The inputs of an execution that somebody asks for.
+
+use std::cell::Cell;
+
+use windhover_proto::{
+    delivery::FlowRef,
+    expr::{Map, RenderError, Surroundings, Templated, Value, Variables},
+    flow::{Flow, resolve_inputs},
+    id::ExecutionId,
+    problem::{Code, Problem},
+};
+
+use crate::context::{self, Moment};
+
+/// What defaults and conditions of inputs see.
+pub(super) struct Asked<'a> {
+    pub(super) reference: &'a FlowRef,
+    pub(super) flow: &'a Flow,
+    pub(super) execution: ExecutionId,
+    pub(super) moment: Moment,
+    pub(super) surroundings: &'a dyn Surroundings,
+}
+
+impl Asked<'_> {
+    /// The inputs that were given, read as the flow declares them, with defaults for the others; none when the flow takes
+    /// none.
+    ///
+    /// # Errors
+    /// 422 with everything that is wrong.
+    pub(super) fn resolve(&self, given: &Map) -> Result<Option<Value>, Problem> {
+        if self.flow.inputs.is_empty() {
+            return Ok(None);
+        }
+        let read_secret = Cell::new(false);
+        let mut render =
+            |tree: &Templated, inputs: &Map| self.render(tree, inputs, &read_secret).map_err(|error| error.to_string());
+        let resolved = resolve_inputs(&self.flow.inputs, given, &mut render).map_err(|wrong| {
+            let reasons: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+            invalid(reasons.join("; "))
+        })?;
+        if read_secret.get() {
+            return Err(invalid(
+                "a default of an input holds a secret, and inputs are kept in clear; read `secret(…)` in the task that needs \
+                 it instead"
+                    .to_owned(),
+            ));
+        }
+        Ok(Some(Value::Map(resolved.values.into())))
+    }
+
+    fn render(&self, tree: &Templated, inputs: &Map, read_secret: &Cell<bool>) -> Result<Value, RenderError> {
+        let mut env = self.moment.env(self.surroundings);
+        let value = tree.render(&WithInputs { asked: self, inputs }, &mut env)?;
+        read_secret.set(read_secret.get() || !env.secrets_used().is_empty());
+        Ok(value)
+    }
+}
+
+fn invalid(detail: String) -> Problem {
+    Code::InputsInvalid.because(detail)
+}
+
+/// What is known so far, while inputs are read one after the other.
+struct WithInputs<'a> {
+    asked: &'a Asked<'a>,
+    inputs: &'a Map,
+}
+
+impl Variables for WithInputs<'_> {
+    fn get(&self, name: &str) -> Option<Value> {
+        let asked = self.asked;
+        match name {
+            "flow" => Some(context::flow_value(asked.reference)),
+            "inputs" => Some(Value::Map(self.inputs.clone().into())),
+            "vars" => Some(Value::Map(asked.flow.variables.clone().into())),
+            "execution" => {
+                let id = asked.execution.to_string();
+                let started = Value::text(asked.moment.now.to_string());
+                Some(Value::map([
+                    ("id", Value::text(id.as_str())),
+                    ("startDate", started),
+                    ("originalId", Value::text(id)),
+                ]))
+            }
+            _ => None,
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        ["execution", "flow", "inputs", "vars"].map(str::to_owned).to_vec()
+    }
+}

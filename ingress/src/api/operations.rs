@@ -1,0 +1,93 @@
+//! What the routes offer, as data.
+
+use windhover_proto::api::{Address, Answer, Content, Method, Operation, Parameter, Place};
+
+const TEXT: &str = r#"{"type": "string"}"#;
+const FLAG: &str = r#"{"type": "boolean"}"#;
+const NUMBER: &str = r#"{"type": "integer", "minimum": 1, "maximum": 4294967295}"#;
+const FORM: &str = r#"{"type": "object", "additionalProperties": {"type": "string"}}"#;
+const LABEL: &str = r#"{"type": "string", "pattern": "^[a-z][a-zA-Z0-9._-]*:.+$"}"#;
+const EXECUTION: &str = r##"{"$ref": "#/components/schemas/Execution"}"##;
+
+const fn query(name: &'static str, schema: &'static str, about: &'static str) -> Parameter {
+    Parameter { name, place: Place::Query, schema, about }
+}
+
+const fn execution(about: &'static str) -> Answer {
+    Answer { status: 200, about, content: Some(Content { types: &["application/json"], schema: EXECUTION }) }
+}
+
+const REVISION: Parameter = query("revision", NUMBER, "The revision to run.");
+
+const INPUTS: Content = Content { types: &["multipart/form-data", "application/x-www-form-urlencoded"], schema: FORM };
+
+pub(super) const CREATE: Operation = Operation {
+    id: "createExecution",
+    tag: "Executions",
+    method: Method::Post,
+    path: Address::OfTenant("/executions/{namespace}/{flow}"),
+    summary: "Creates an execution of a flow; each field of the form is an input.",
+    parameters: &[
+        query("labels", LABEL, "A label, `key:value`. May be repeated."),
+        query("wait", FLAG, "Answer when the execution has ended."),
+        REVISION,
+        Parameter {
+            name: "Idempotency-Key",
+            place: Place::Header,
+            schema: TEXT,
+            about: "The same key starts one execution, however often the request is sent.",
+        },
+    ],
+    body: Some(INPUTS),
+    answers: &[execution("The execution, and the `url` of its page.")],
+};
+
+pub(super) const KILL: Operation = Operation {
+    id: "killExecution",
+    tag: "Executions",
+    method: Method::Delete,
+    path: Address::OfTenant("/executions/{id}/actions/kill"),
+    summary: "Stops an execution.",
+    parameters: &[query("isOnKillCascade", FLAG, "Whether subflows are stopped too; there are none yet.")],
+    body: None,
+    answers: &[execution("The execution as it stands then.")],
+};
+
+pub(super) const DELETE: Operation = Operation {
+    id: "deleteExecution",
+    tag: "Executions",
+    method: Method::Delete,
+    path: Address::OfTenant("/executions/{id}"),
+    summary: "Hides an execution at once; its bytes leave with retention.",
+    parameters: &[
+        query("deleteLogs", FLAG, "Only true: everything of an execution goes with it."),
+        query("deleteMetrics", FLAG, "Only true."),
+        query("deleteStorage", FLAG, "Only true."),
+    ],
+    body: None,
+    answers: &[Answer { status: 204, about: "It is gone.", content: None }],
+};
+
+pub(super) const REPLAY: Operation = Operation {
+    id: "replayExecution",
+    tag: "Executions",
+    method: Method::Post,
+    path: Address::OfTenant("/executions/{id}/actions/replay"),
+    summary: "Runs an ended execution once more, with the same inputs.",
+    parameters: &[REVISION],
+    body: None,
+    answers: &[execution("The new execution, whose `parentId` is the old one.")],
+};
+
+pub(super) const REPLAY_WITH_INPUTS: Operation = Operation {
+    id: "replayExecutionWithInputs",
+    tag: "Executions",
+    method: Method::Post,
+    path: Address::OfTenant("/executions/{id}/actions/replay-with-inputs"),
+    summary: "Runs an ended execution once more, with other inputs.",
+    parameters: &[REVISION],
+    body: Some(INPUTS),
+    answers: &[execution("The new execution, whose `parentId` is the old one.")],
+};
+
+pub(super) static ALL: [Operation; 5] = [CREATE, KILL, DELETE, REPLAY, REPLAY_WITH_INPUTS];
