@@ -18,7 +18,13 @@ use std::{io, path::PathBuf, sync::Arc};
 use axum::Router;
 use tokio::sync::{Semaphore, watch};
 use windhover_eventlog::{SharedLog, ask::SharedOwners, definitions::Deployments};
-use windhover_proto::{api::Operation, expr::Surroundings};
+use windhover_proto::{
+    api::Operation,
+    core::Execution,
+    expr::Surroundings,
+    id::{ExecutionId, TenantId},
+    problem::Problem,
+};
 
 pub use api::method_not_allowed;
 pub use view::Kept;
@@ -81,6 +87,23 @@ impl Console {
     /// The routes of the API, to be served alone or beside others.
     pub fn router(&self) -> Router {
         api::router(self.0.clone())
+    }
+
+    /// An execution of a tenant; `None` when it is not there. Whatever was appended before the call is seen.
+    ///
+    /// # Errors
+    /// When it cannot be read now.
+    pub async fn execution(&self, tenant: &TenantId, id: &ExecutionId) -> Result<Option<Execution>, Problem> {
+        let found = api::executions::find_in(&self.0, tenant, id).await.map_err(|refused| refused.0)?;
+        Ok(found.map(|(execution, _)| execution))
+    }
+
+    /// The JSON object of an execution, as its own address answers it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn document(&self, execution: &Execution) -> Result<String, Problem> {
+        api::executions::whole(&self.0, execution).await
     }
 
     /// Ends every stream of events: their clients come back with `Last-Event-ID`, to this server or to its successor.

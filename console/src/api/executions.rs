@@ -9,7 +9,7 @@ use windhover_eventlog::{ObjectName, SharedLog};
 use windhover_proto::{
     api::{Address::OfTenant, Method, Operation},
     core::Execution,
-    id::ExecutionId,
+    id::{ExecutionId, TenantId},
     problem::{Code, Problem},
     request::Body,
 };
@@ -77,7 +77,7 @@ pub(super) fn no_revision(execution: &Execution) -> Problem {
 }
 
 /// The JSON text of an execution as its own address answers it. It is never a tree in between, which would change numbers.
-pub(super) async fn whole(parts: &Parts, execution: &Execution) -> Result<String, Problem> {
+pub(crate) async fn whole(parts: &Parts, execution: &Execution) -> Result<String, Problem> {
     let blob = body_blob(&parts.options.log, execution).await;
     let document = document::execution(execution, blob.as_deref(), Detail::Whole);
     serde_json::to_string(&document).map_err(|error| Code::Internal.because(format!("no JSON can be written: {error}")))
@@ -86,7 +86,16 @@ pub(super) async fn whole(parts: &Parts, execution: &Execution) -> Result<String
 /// An execution of the tenant, and what happened to it. You read what you wrote: before one is said not to be there, the
 /// views fold everything that was appended before the request.
 pub(super) async fn find(call: &Call, id: &ExecutionId) -> Result<(Execution, Lines), Refused> {
-    let (views, owners) = (&call.parts.views, &call.parts.options.owners);
+    find_in(&call.parts, &call.tenant, id).await?.ok_or_else(|| call.no_execution().into())
+}
+
+/// As [`find`]; `None` when it is not there.
+pub(crate) async fn find_in(
+    parts: &Parts,
+    tenant: &TenantId,
+    id: &ExecutionId,
+) -> Result<Option<(Execution, Lines)>, Refused> {
+    let (views, owners) = (&parts.views, &parts.options.owners);
     let mut found = views.execution(id).await?;
     if found.as_ref().is_none_or(|(execution, _)| !execution.over) {
         let settled = views.settle_one(owners, id).await;
@@ -95,8 +104,7 @@ pub(super) async fn find(call: &Call, id: &ExecutionId) -> Result<(Execution, Li
             return Err(ViewError::Making.into());
         }
     }
-    let found = found.filter(|(execution, _)| execution.flow.tenant == call.tenant);
-    found.ok_or_else(|| call.no_execution().into())
+    Ok(found.filter(|(execution, _)| execution.flow.tenant == *tenant))
 }
 
 /// The body of the delivery when it is kept apart from the log.

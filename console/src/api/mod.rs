@@ -3,7 +3,7 @@
 mod body;
 mod call;
 mod evaluate;
-mod executions;
+pub(crate) mod executions;
 mod flows;
 mod follow;
 mod health;

@@ -29,7 +29,7 @@ pub(super) async fn kill(
 ) -> Response {
     let (call, body) = match Call::new(api, path, request) {
         Ok(begun) => begun,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let done = match kill_one(&call).await {
         Ok(killed) => shown(&call, &killed, None).await,
@@ -46,7 +46,7 @@ pub(super) async fn kill_quietly(
 ) -> Response {
     let (call, body) = match Call::new(api, path, request) {
         Ok(begun) => begun,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let done = kill_one(&call).await.map(|_| empty(StatusCode::ACCEPTED));
     call.answer(done.map_err(Refusal::from), body).await
@@ -79,7 +79,7 @@ pub(super) async fn delete(
 ) -> Response {
     let (call, body) = match Call::new(api, path, request) {
         Ok(begun) => begun,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let done = delete_one(&call).await.map(|()| empty(StatusCode::NO_CONTENT));
     call.answer(done.map_err(Refusal::from), body).await

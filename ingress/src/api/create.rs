@@ -49,7 +49,7 @@ pub(super) async fn create(
             let done = create_one(&call, &mut body).await;
             call.answer(done, body).await
         }
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 

@@ -45,7 +45,10 @@ pub trait Executions: Send + Sync + fmt::Debug + 'static {
     fn find(&self, tenant: TenantId, id: ExecutionId) -> BoxFuture<'static, Result<Option<Execution>, Problem>>;
 
     /// The JSON object that shows an execution, all of it.
-    fn document(&self, execution: &Execution) -> BoxFuture<'static, Vec<u8>>;
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn document(&self, execution: &Execution) -> BoxFuture<'static, Result<String, Problem>>;
 }
 
 /// What the handlers share.
@@ -103,13 +106,13 @@ impl Call {
     ///
     /// # Errors
     /// 404 for a tenant that nobody can have.
-    fn new(api: Arc<Api>, path: HashMap<String, String>, request: Request) -> Result<(Self, Body), Response> {
+    fn new(api: Arc<Api>, path: HashMap<String, String>, request: Request) -> Result<(Self, Body), Box<Response>> {
         let (parts, body) = request.into_parts();
         let tenant = match path.get("tenant") {
             Some(text) => text.parse().map_err(|error: BadName| Code::NotFound.because(error.to_string())),
             None => Ok(TenantId::main()),
         };
-        let tenant = tenant.map_err(|problem| answer::problem_response(&problem))?;
+        let tenant = tenant.map_err(|problem| Box::new(answer::problem_response(&problem)))?;
         Ok((Self { api, tenant, path, parts }, body))
     }
 

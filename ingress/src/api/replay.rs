@@ -41,7 +41,7 @@ pub(super) async fn replay(
             let done = replay_one(&call, &mut body, Inputs::Same).await;
             call.answer(done, body).await
         }
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn replay_with_inputs(
             let done = replay_one(&call, &mut body, Inputs::OfForm).await;
             call.answer(done, body).await
         }
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 

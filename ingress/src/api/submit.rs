@@ -14,7 +14,7 @@ use windhover_proto::{
     state::History,
 };
 
-use super::{Api, Call};
+use super::Call;
 use crate::{
     answer, limits,
     service::Service,
@@ -108,21 +108,17 @@ pub(super) async fn shown(
     execution: &Execution,
     mark: Option<(&'static str, &'static str)>,
 ) -> Result<Response, Problem> {
-    let mut document = document(&call.api, execution).await;
+    let mut document = call.api.executions.document(execution).await?;
     let url = page(&call.service().base_url(&call.parts), &execution.flow, execution.id);
     let url = serde_json::to_string(&url).unwrap_or_else(|error| unreachable!("a text serialises: {error}"));
     // The document is an object with members, so one more goes in front of its end.
     document.truncate(document.len().saturating_sub(1));
-    document.extend_from_slice(format!(",\"url\":{url}}}").as_bytes());
-    let mut response = answer::with_body(StatusCode::OK, JSON, document);
+    document.push_str(&format!(",\"url\":{url}}}"));
+    let mut response = answer::with_body(StatusCode::OK, JSON, document.into_bytes());
     if let Some((name, value)) = mark {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     Ok(response)
-}
-
-async fn document(api: &Api, execution: &Execution) -> Vec<u8> {
-    api.executions.document(execution).await
 }
 
 fn page(base_url: &str, flow: &FlowRef, execution: ExecutionId) -> String {

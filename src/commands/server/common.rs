@@ -97,7 +97,7 @@ impl Common {
             kept,
             surroundings: self.surroundings.clone(),
             public_url: self.url.clone(),
-            operations: &[],
+            operations: windhover_ingress::operations(),
             not_ready,
         });
         started.context("the console cannot start")

@@ -25,6 +25,7 @@ use super::{
     key, listen,
     nats::PARTITIONS_DEFAULT,
     patient::Patient,
+    shown::Shown,
     stop::Stop,
     surroundings::ProcessEnvironment,
     watch::{self, Watcher},
@@ -53,7 +54,7 @@ async fn serve(options: Options) -> anyhow::Result<()> {
         None => engine.clone(),
     };
     let ingress = common.ingress(asked, options.listening.public_url.clone());
-    let routes = ingress.router().merge(console.router());
+    let routes = ingress.router().merge(ingress.api(Arc::new(Shown(console.clone())))).merge(console.router());
     let routes = routes.method_not_allowed_fallback(windhover_console::method_not_allowed);
     end_streams_at(stop.clone(), console.clone());
     let serving = tokio::spawn(windhover_ingress::server::serve(listener, routes, stop.clone().requested()));

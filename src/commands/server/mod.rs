@@ -13,6 +13,7 @@ mod options;
 mod patient;
 mod reach;
 mod roles;
+mod shown;
 mod size;
 mod stop;
 mod surroundings;

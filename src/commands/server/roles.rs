@@ -21,6 +21,7 @@ use super::{
     health, key,
     listen::{self, Exposure},
     nats::NatsOptions,
+    shown::Shown,
     stop::Stop,
 };
 
@@ -151,7 +152,9 @@ pub(super) fn run_console(options: ConsoleOptions) -> anyhow::Result<ExitCode> {
         let common = Common::on_nats(nats.clone(), seal, url(&options.listening, bound)).await?;
         let folder = options.data.join("views");
         let console = common.console(nats.owners(), folder, options.keeping.kept(), common.not_ready())?;
-        let routes = console.router();
+        let asked = common.ingress(nats.owners(), options.listening.public_url.clone());
+        let routes = asked.api(Arc::new(Shown(console.clone()))).merge(console.router());
+        let routes = routes.method_not_allowed_fallback(windhover_console::method_not_allowed);
         end_streams_at(stop.clone(), console);
         serve_role(&options.listening, listener, routes.clone(), &routes, None, stop).await
     })
