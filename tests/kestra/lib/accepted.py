@@ -12,7 +12,7 @@ CAUSES = {
     "later": "a part that is not there yet, named in the reason",
     "decision": "a choice of ours, with its reason",
 }
-CONDITIONS = {"ids", "group", "method", "path", "body", "header", "status", "says", "flow", "recorded", "source"}
+CONDITIONS = {"ids", "group", "method", "path", "body", "header", "status", "says", "flow", "recorded", "source", "valid"}
 OTHERS = {"because", "reason", "differs", "ours"}
 
 
@@ -80,6 +80,10 @@ class Entry:
     def _source(self, pattern, result):
         """The text of the flow that a call brings."""
         return re.search(pattern, result.record.get("flow", "")) is not None
+
+    def _valid(self, valid, result):
+        """Whether the recorded server took a flow text."""
+        return result.record.get("valid") == valid
 
 
 class List:
