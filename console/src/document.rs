@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use windhover_proto::{
     codec::Line,
     core::{Attempt, Execution, TaskRun},
+    definitions::Revision,
     event::{Event, Kept},
     expr::Value,
     flow::LogLevel,
@@ -38,6 +39,8 @@ pub(crate) struct ExecutionDocument<'a> {
     inputs: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outputs: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variables: Option<Box<RawValue>>,
     labels: Vec<Label<'a>>,
     state: StateDocument,
     original_id: ExecutionId,
@@ -148,6 +151,7 @@ pub(crate) fn execution<'a>(execution: &'a Execution, blob: Option<&[u8]>, detai
         task_run_list: (detail == Detail::Whole).then(runs),
         inputs: execution.inputs.as_ref().map(raw),
         outputs: execution.outputs.as_ref().map(Kept::shown).map(raw),
+        variables: None,
         labels: execution.labels.iter().map(|(key, value)| Label { key, value }).collect(),
         state: state(&execution.history),
         original_id: execution.original(),
@@ -159,6 +163,16 @@ pub(crate) fn execution<'a>(execution: &'a Execution, blob: Option<&[u8]>, detai
             original_created_date: execution.history.started_at().to_string(),
         },
         windhover: own(execution),
+    }
+}
+
+impl ExecutionDocument<'_> {
+    /// Adds the variables of the flow, unrendered, when it has any.
+    pub(crate) fn with_variables_of(mut self, revision: Option<&Revision>) -> Self {
+        let flow = revision.and_then(|revision| revision.flow.as_ref().ok());
+        let variables = flow.map(|flow| &flow.variables).filter(|variables| !variables.is_empty());
+        self.variables = variables.map(|variables| raw(&Value::Map(variables.clone().into())));
+        self
     }
 }
 

@@ -79,7 +79,9 @@ pub(super) fn no_revision(execution: &Execution) -> Problem {
 /// The JSON text of an execution as its own address answers it. It is never a tree in between, which would change numbers.
 pub(crate) async fn whole(parts: &Parts, execution: &Execution) -> Result<String, Problem> {
     let blob = body_blob(&parts.options.log, execution).await;
-    let document = document::execution(execution, blob.as_deref(), Detail::Whole);
+    let definitions = parts.options.deployments.current();
+    let document = document::execution(execution, blob.as_deref(), Detail::Whole)
+        .with_variables_of(definitions.revision(&execution.flow).map(|revision| &**revision));
     serde_json::to_string(&document).map_err(|error| Code::Internal.because(format!("no JSON can be written: {error}")))
 }
 

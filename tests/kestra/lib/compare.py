@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import re
 
-from . import records
+from . import records, refusals
 
 # What the recording wrote in place of values that differ from run to run.
 PLACEHOLDER = re.compile(r"<(?:id|date|duration|uuid|thread|storage|number|http-date)>")
@@ -115,13 +115,23 @@ class Comparison:
         """Collects the differences under a path."""
         if any(fnmatch.fnmatchcase(path, pattern) for pattern in self.dropped):
             return
+        if path.rpartition(".")[2] == "constraints" and isinstance(recorded, Printed):
+            recorded = recorded.text
         if isinstance(recorded, Printed):
             self._printed(recorded, ours, path)
+        elif path.rpartition(".")[2] == "constraints" and isinstance(ours, (str, Printed)):
+            self._constraints(recorded, ours, path)
         elif isinstance(recorded, dict) and isinstance(ours, dict):
             self._maps(recorded, ours, path, closed)
         elif isinstance(recorded, list) and isinstance(ours, list):
             self._lists(recorded, ours, path, closed)
         elif not _same(recorded, ours):
+            self.found.append(Difference(path, recorded, ours))
+
+    def _constraints(self, recorded, ours, path):
+        """What is wrong with a flow is told with its place here: the same properties and values must be named."""
+        ours = ours.text if isinstance(ours, Printed) else ours
+        if refusals.missing(recorded, ours) or not re.search(r"at line \d+, column \d+", ours):
             self.found.append(Difference(path, recorded, ours))
 
     def _printed(self, recorded, ours, path):

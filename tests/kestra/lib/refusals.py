@@ -19,8 +19,8 @@ def names(message):
         found += steps[-1:]
         message = message[: chain.start()]
     message = CLASSES.sub("", RIGHT_ONES.sub("", message))
-    if message.startswith(("Illegal", "YAML")):
-        message = message.partition("error: ")[2] or message
+    if message.startswith(("Illegal", "YAML")) or UNABLE.match(message):
+        message = message.partition("error: ")[2] or message.partition("yaml: ")[2]
         # A text that is no YAML: where it stands is compared, not how the parser words it.
         if re.search(r"in 'reader', line", message):
             return found
