@@ -1,13 +1,16 @@
 //! The whole program, driven as its users drive it: flow files, variables, signals and HTTP. One test a promise.
 
+mod command_line;
 mod crashes;
 mod deliveries;
 mod duplicates;
 mod effects;
 mod first_webhook;
 mod flow_folder;
+mod flows_api;
 mod lifecycle;
 mod queries;
+mod streams;
 mod waits;
 
 use serde_json::Value;

@@ -55,7 +55,21 @@ fn texts(value: &Value) -> Vec<String> {
 fn masked_value(value: &Value, secrets: &[String]) -> Value {
     let mut found = false;
     let shown = mask_tree(value, secrets, &mut found);
-    if found { shown } else { Value::text(MASK) }
+    if found { shown } else { all_masked(value) }
+}
+
+/// The same tree with every leaf masked: a map of outputs stays one for those who read it.
+fn all_masked(value: &Value) -> Value {
+    if let Some(list) = value.as_list() {
+        return Value::list(list.iter().map(all_masked).collect::<Vec<_>>());
+    }
+    match value.as_map() {
+        Some(map) => {
+            let entries: Vec<_> = map.iter().map(|(key, member)| (key.clone(), all_masked(member))).collect();
+            Value::map(entries)
+        }
+        None => Value::text(MASK),
+    }
 }
 
 fn mask_tree(value: &Value, secrets: &[String], found: &mut bool) -> Value {
@@ -122,6 +136,9 @@ mod tests {
     fn a_secret_that_was_changed_on_its_way_masks_the_whole_value() {
         let kept = keep(Value::text("dGVyY2Vz"), &secrets(), &id(), None);
         assert_eq!(*kept.shown(), Value::text(MASK));
+        let tree = Value::map([("a", Value::list([Value::text("dGVyY2Vz"), Value::integer(1)]))]);
+        let masked = Value::map([("a", Value::list([Value::text(MASK), Value::text(MASK)]))]);
+        assert_eq!(*keep(tree, &secrets(), &id(), None).shown(), masked);
     }
 
     #[test]
