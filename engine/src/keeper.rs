@@ -114,6 +114,7 @@ impl Keeper {
             (None, _) | (_, None) => (0..self.partitions()).collect(),
         };
         self.condition.want(&wanted);
+        self.condition.join(live.as_ref().is_none_or(|live| !live.borrow().is_empty()));
         let stopped = self.condition.stopped();
         wanted.retain(|partition| !stopped.contains_key(partition));
         wanted

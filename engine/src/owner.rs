@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -87,6 +87,8 @@ pub struct Engine {
 pub(crate) struct Condition {
     stopped: Mutex<BTreeMap<u16, String>>,
     wanted: Mutex<BTreeSet<u16>>,
+    /// Whether the share is known: an engine of a cluster has none before it has joined.
+    joined: AtomicBool,
     rebuilds: AtomicU64,
 }
 
@@ -97,6 +99,10 @@ impl Condition {
 
     pub(crate) fn stop(&self, partition: u16, reason: String) {
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, reason);
+    }
+
+    pub(crate) fn join(&self, joined: bool) {
+        self.joined.store(joined, Ordering::Release);
     }
 
     pub(crate) fn want(&self, partitions: &BTreeSet<u16>) {
@@ -178,8 +184,8 @@ impl Engine {
     }
 
     fn outside(&self) -> Option<String> {
-        let cluster = self.cluster.as_ref()?;
-        cluster.live().borrow().is_empty().then(|| "its heartbeat is not known to the log's server".to_owned())
+        let joined = self.cluster.is_none() || self.condition.joined.load(Ordering::Acquire);
+        (!joined).then(|| "its heartbeat is not known to the log's server".to_owned())
     }
 
     /// Decides what was accepted, then stops; in a cluster it stops at once, and the others go on. Calls that are under way

@@ -523,7 +523,14 @@ impl Partition {
     }
 
     async fn answer(&mut self, asked: Asked) {
-        if let Todo::LookUp(execution) = self.desk.ask(asked)
+        let todo = match self.desk.ask(asked) {
+            Todo::Recall(asked) => {
+                let entry = self.store.entry(&asked.question.execution);
+                self.desk.recalled(entry.as_ref(), asked)
+            }
+            todo => todo,
+        };
+        if let Todo::LookUp(execution) = todo
             && let Err(error) = self.look_up_end(execution).await
         {
             tracing::warn!(partition = self.number, %error, "an ended execution cannot be read back");

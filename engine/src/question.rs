@@ -11,7 +11,7 @@ use windhover_eventlog::ask::{Answer, Question, Until, Verdict};
 use windhover_proto::{
     core::{
         Execution,
-        partition::{Change, Fate},
+        partition::{Change, Entry, Fate},
     },
     id::{DeliveryId, ExecutionId},
     state::History,
@@ -51,6 +51,8 @@ pub(crate) enum Todo {
     Nothing,
     /// Find out how the execution stands, then call [`Desk::answer_end`].
     LookUp(ExecutionId),
+    /// Nothing is known of the delivery here; an earlier owner may have decided it. Find out, then call [`Desk::recalled`].
+    Recall(Asked),
 }
 
 impl Desk {
@@ -70,11 +72,20 @@ impl Desk {
         let known = self.recent.get(&delivery).or_else(|| self.before.get(&delivery)).cloned();
         match known {
             Some(known) => self.settle(known, asked),
-            None => {
-                self.verdicts.entry(delivery).or_default().push(asked);
-                Todo::Nothing
-            }
+            None => Todo::Recall(asked),
         }
+    }
+
+    /// Takes what the index says about a delivery of which nothing was known: its entry when it was decided, else the
+    /// question waits.
+    pub(crate) fn recalled(&mut self, entry: Option<&Entry>, asked: Asked) -> Todo {
+        let delivery = asked.question.delivery;
+        let Some((entry, first)) = entry.and_then(|entry| Some((entry, entry.was_first(delivery)?))) else {
+            self.verdicts.entry(delivery).or_default().push(asked);
+            return Todo::Nothing;
+        };
+        let verdict = if first { Verdict::First } else { Verdict::Duplicate };
+        self.settle(Known { verdict, history: entry.history.clone() }, asked)
     }
 
     fn settle(&mut self, known: Known, asked: Asked) -> Todo {

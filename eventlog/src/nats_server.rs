@@ -107,6 +107,27 @@ impl NatsServer {
         }
     }
 
+    /// Freezes it with SIGSTOP.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Lets it go on with SIGCONT.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn thaw(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let child = self.child.as_ref().expect("a server that runs");
+        rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).expect("a signal");
+    }
+
     /// Starts it on the same ports and files, and waits until it answers.
     ///
     /// # Panics

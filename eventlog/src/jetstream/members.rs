@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -47,6 +47,8 @@ struct Shared {
     began: Instant,
     /// When the newest confirmed heartbeat was sent, in milliseconds since `began`, plus one; 0 before the first.
     beaten_ms: AtomicU64,
+    /// When the heartbeat lapsed last.
+    lapsed_at: Mutex<Option<Instant>>,
     live: watch::Sender<Live>,
 }
 
@@ -74,6 +76,7 @@ impl JetStream {
             ttl,
             began: Instant::now(),
             beaten_ms: AtomicU64::new(0),
+            lapsed_at: Mutex::default(),
             live: watch::Sender::default(),
         });
         let beating = tokio::spawn(shared.clone().keep_beating(changes));
@@ -123,26 +126,26 @@ struct StreamState {
 }
 
 impl Shared {
-    /// Beats and looks for ever. What lapses is told at once; who comes back is believed after a while, when the others
-    /// have had time to come back too.
+    /// Beats and looks for ever. What lapses is told at once; who comes back is believed after a while, when it has stopped
+    /// what it owned and the others have had time to come back too.
     async fn keep_beating(self: Arc<Self>, mut changes: Subscriber) {
         let pause = (self.ttl / BEATS).min(LOOK_EVERY_MAX);
         let mut beat_at = Instant::now();
-        let mut believed_at = Instant::now();
         loop {
+            // Before the next beat makes it look as if nothing had happened: the process may have been frozen.
+            self.lapse_if_stale();
             if Instant::now() >= beat_at {
                 beat_at = Instant::now() + self.ttl / BEATS;
-                let joining = self.beaten_ms.load(Ordering::Acquire) == 0;
+                let joining = !self.has_beaten();
                 self.beat().await;
                 if joining {
                     self.tell_all().await;
                 }
             }
-            if !self.is_fresh() {
-                self.lapse();
-                believed_at = Instant::now() + if self.has_beaten() { self.ttl / 2 } else { Duration::ZERO };
-            } else if let Some(live) = self.look().await
-                && Instant::now() >= believed_at
+            self.lapse_if_stale();
+            if self.is_believable()
+                && let Some(live) = self.look().await
+                && self.is_believable()
             {
                 self.show(live);
             }
@@ -165,6 +168,10 @@ impl Shared {
         let stored = answer
             .is_ok_and(|answer| matches!(super::reply::Reply::parse(&answer.payload), super::reply::Reply::Stored(_)));
         if stored {
+            // A freeze may also have come between the last look at the clock and the sending.
+            if self.has_beaten() && sent >= self.valid_until() {
+                self.lapse();
+            }
             let sent_ms = sent.duration_since(self.began).as_millis();
             self.beaten_ms.store(u64::try_from(sent_ms).unwrap_or(u64::MAX - 1) + 1, Ordering::Release);
         } else {
@@ -172,15 +179,31 @@ impl Shared {
         }
     }
 
-    /// The server counts the life of a key from when it stored it, which is never before the beat was sent.
-    fn is_fresh(&self) -> bool {
-        match self.beaten_ms.load(Ordering::Acquire) {
-            0 => false,
-            beaten => self.began.elapsed() < Duration::from_millis(beaten - 1) + self.ttl,
+    /// Until when the newest heartbeat counts. The server counts the life of a key from when it stored it, which is never
+    /// before the beat was sent; a tenth is left for clocks that do not run alike.
+    fn valid_until(&self) -> Instant {
+        let beaten_ms = self.beaten_ms.load(Ordering::Acquire).saturating_sub(1);
+        self.began + Duration::from_millis(beaten_ms) + self.ttl * 9 / 10
+    }
+
+    fn is_stale(&self) -> bool {
+        !self.has_beaten() || Instant::now() >= self.valid_until()
+    }
+
+    fn is_believable(&self) -> bool {
+        let lapsed = *self.lapsed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.is_stale() && lapsed.is_none_or(|at| at.elapsed() >= self.ttl / 2)
+    }
+
+    fn lapse_if_stale(&self) {
+        if self.has_beaten() && self.is_stale() {
+            self.lapse();
         }
     }
 
+    /// From now on no effect starts until this engine is believed to live again, and everyone is told.
     fn lapse(&self) {
+        *self.lapsed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.live.send_if_modified(|live| {
             let had = !live.is_empty();
             if had {
@@ -246,7 +269,7 @@ impl Cluster for Membership {
     }
 
     fn is_fresh(&self) -> bool {
-        self.shared.is_fresh()
+        self.shared.is_believable()
     }
 
     fn announce(&self, partition: u16, owner: Arc<dyn Owner>) -> Announced {

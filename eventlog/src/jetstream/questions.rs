@@ -19,9 +19,9 @@ use crate::{
 
 /// How long an owner thinks about a question before it says that it does not know yet. Whoever asks then asks again, so that
 /// an owner that dies is noticed.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How much longer than that an answer may take on its way.
-const ON_ITS_WAY_MAX: Duration = Duration::from_secs(1);
+const ON_ITS_WAY_MAX: Duration = Duration::from_millis(500);
 /// How long an owner may take to let a partition go. Then whoever asked takes it without being given it.
 const RELEASE_MAX: Duration = Duration::from_secs(3);
 
@@ -80,7 +80,10 @@ async fn serve(inner: Arc<Inner>, partition: u16, owner: Arc<dyn Owner>) {
 async fn reply(inner: Arc<Inner>, owner: Arc<dyn Owner>, message: Message) {
     let Some(to) = message.reply else { return };
     let told = match serde_json::from_slice::<Asked>(&message.payload) {
-        Ok(asked) => tokio::time::timeout(PATIENCE, tell(&*owner, asked)).await.unwrap_or(Told::NotYet),
+        Ok(asked) => {
+            let patience = if matches!(asked, Asked::Release) { RELEASE_MAX } else { PATIENCE };
+            tokio::time::timeout(patience, tell(&*owner, asked)).await.unwrap_or(Told::NotYet)
+        }
         Err(error) => {
             tracing::warn!(%error, "a question cannot be read; is another version running?");
             return;

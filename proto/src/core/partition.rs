@@ -100,6 +100,11 @@ impl Entry {
         self.inputs.contains(&short(input))
     }
 
+    /// Whether a delivery started the execution; `None` when it is not known to have been decided.
+    pub fn was_first(&self, input: DeliveryId) -> Option<bool> {
+        self.knows(input).then(|| self.inputs.first() == Some(&short(input)))
+    }
+
     /// Whether the key is forgotten at `now`: the horizon is over, and so is the execution.
     pub fn is_forgotten(&self, now: Timestamp, horizon_ms: i64) -> bool {
         self.over && now.millis_since(self.history.started_at()) > horizon_ms

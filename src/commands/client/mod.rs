@@ -24,7 +24,7 @@ pub(crate) struct ServerOptions {
     pub(crate) server: String,
     /// The tenant.
     #[arg(long, value_name = "TENANT", env = "WINDHOVER_TENANT", default_value = "main")]
-    tenant: String,
+    pub(crate) tenant: String,
     /// Print JSON for programs instead of a table for people.
     #[arg(long)]
     pub(crate) json: bool,

@@ -9,16 +9,21 @@ use clap::Args;
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::Value;
-use windhover_proto::flow::Flow;
+use windhover_eventlog::definitions::{Deployed, Deployments};
+use windhover_proto::{flow::Flow, id::TenantId, time::Timestamp};
 
-use super::{FlowName, validate};
-use crate::commands::client::{Client, ServerOptions, block_on, print_json, print_table};
+use super::{FlowName, diff, validate};
+use crate::commands::{
+    client::{Client, ServerOptions, block_on, print_json, print_table},
+    server::nats::NatsOptions,
+};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   windhover flow deploy flows
   windhover flow deploy flows --dry-run                       what would change; exit code 2 when something would
-  windhover flow deploy echo.yaml --server https://flows.example.com --json";
+  windhover flow deploy echo.yaml --server https://flows.example.com --json
+  windhover flow deploy flows --nats nats://127.0.0.1:4222 --nats-monitor http://127.0.0.1:8222   without a server";
 
 /// The exit code of a dry run that found changes.
 const WOULD_CHANGE: u8 = 2;
@@ -33,6 +38,9 @@ pub(super) struct Deploy {
     dry_run: bool,
     #[command(flatten)]
     server: ServerOptions,
+    /// With --nats the flows go into the log itself, and no server is asked.
+    #[command(flatten)]
+    nats: NatsOptions,
 }
 
 /// Where flows are deployed.
@@ -86,6 +94,9 @@ struct Planned {
     revision: Option<u64>,
     #[serde(skip)]
     source: String,
+    /// The text there is.
+    #[serde(skip)]
+    before: String,
 }
 
 impl Planned {
@@ -96,28 +107,45 @@ impl Planned {
 
 pub(super) fn run(deploy: &Deploy) -> anyhow::Result<ExitCode> {
     let Some(flows) = validate::deployable(&deploy.files)? else { return Ok(ExitCode::FAILURE) };
-    let place = Server(Client::new(&deploy.server)?);
     let planned = block_on(async {
-        let mut planned = plan(&place, flows).await?;
-        if !deploy.dry_run {
-            carry_out(&place, &mut planned).await?;
+        match &deploy.nats.url {
+            Some(_) => deploy_to(&Log::open(deploy).await?, flows, deploy).await,
+            None => deploy_to(&Server(Client::new(&deploy.server)?), flows, deploy).await,
         }
-        Ok(planned)
     })?;
     print(&planned, deploy)?;
     let changes = planned.iter().any(|one| one.change != Change::Unchanged);
     Ok(if deploy.dry_run && changes { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
 }
 
+async fn deploy_to(place: &impl Place, flows: Vec<(Flow, String)>, deploy: &Deploy) -> anyhow::Result<Vec<Planned>> {
+    let mut planned = plan(place, flows).await?;
+    if !deploy.server.json {
+        planned.iter().for_each(show_change);
+    }
+    if !deploy.dry_run {
+        carry_out(place, &mut planned).await?;
+    }
+    Ok(planned)
+}
+
+/// The lines that change, before anything is sent.
+fn show_change(one: &Planned) {
+    if one.change != Change::Unchanged {
+        print!("{}/{}: {}\n{}", one.namespace, one.id, one.change.as_str(), diff::lines(&one.before, &one.source));
+    }
+}
+
 async fn plan(place: &impl Place, flows: Vec<(Flow, String)>) -> anyhow::Result<Vec<Planned>> {
     let mut planned = Vec::new();
     for (flow, source) in flows {
         let (namespace, id) = (flow.namespace.to_string(), flow.id.to_string());
-        let mut one = Planned { namespace, id, change: Change::New, revision: None, source };
+        let mut one = Planned { namespace, id, change: Change::New, revision: None, source, before: String::new() };
         if let Some(newest) = place.newest(&one.name()).await? {
             let same = Flow::same_revision(&newest.source, &one.source);
             one.change = if same { Change::Unchanged } else { Change::Changed };
             one.revision = Some(newest.revision);
+            one.before = newest.source;
         }
         planned.push(one);
     }
@@ -164,6 +192,41 @@ impl Place for Server {
             Known::No => self.0.send_flow(Method::POST, "/flows", source).await?,
             Known::Yes => self.0.send_flow(Method::PUT, &flow.path(), source).await?,
         })
+    }
+}
+
+/// The log in NATS, without a server.
+struct Log {
+    deployments: Deployments,
+    tenant: TenantId,
+}
+
+impl Log {
+    async fn open(deploy: &Deploy) -> anyhow::Result<Self> {
+        let tenant = deploy.server.tenant.parse().context("--tenant")?;
+        let log = deploy.nats.open(None, None).await?;
+        let deployments = Deployments::open(log).await.context("deployed flows cannot be read")?;
+        Ok(Self { deployments, tenant })
+    }
+}
+
+impl Place for Log {
+    async fn newest(&self, flow: &FlowName) -> anyhow::Result<Option<Newest>> {
+        let key = (self.tenant.clone(), flow.namespace.parse()?, flow.id.parse()?);
+        let definitions = self.deployments.refreshed().await.context("deployed flows cannot be read")?;
+        let newest = |newest: &std::sync::Arc<windhover_proto::definitions::Revision>| Newest {
+            revision: newest.reference.revision.into(),
+            source: newest.source.to_string(),
+        };
+        Ok(definitions.newest(&key).map(newest))
+    }
+
+    async fn deploy(&self, _flow: &FlowName, source: &str, _known: Known) -> anyhow::Result<u64> {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let now = Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX));
+        match self.deployments.deploy(&self.tenant, source, now).await? {
+            Deployed::Revision(revision) | Deployed::Unchanged(revision) => Ok(revision.into()),
+        }
     }
 }
 

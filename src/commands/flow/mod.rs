@@ -2,6 +2,7 @@
 
 mod delete;
 mod deploy;
+mod diff;
 mod get;
 mod list;
 mod validate;
@@ -38,7 +39,7 @@ enum Command {
     Get(get::Get),
     /// Deploy flow files. Files that change nothing are left alone; nothing is deployed when one file is wrong.
     #[command(after_help = deploy::EXAMPLES)]
-    Deploy(deploy::Deploy),
+    Deploy(Box<deploy::Deploy>),
     /// Delete a flow of a server. Its executions stay.
     #[command(after_help = delete::EXAMPLES)]
     Delete(delete::Delete),

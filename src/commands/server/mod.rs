@@ -8,7 +8,7 @@ mod health;
 mod key;
 mod listen;
 mod local;
-pub(super) mod nats;
+pub(in crate::commands) mod nats;
 mod options;
 mod patient;
 mod reach;

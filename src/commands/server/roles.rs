@@ -110,7 +110,7 @@ pub(super) fn run_ingress(options: IngressOptions) -> anyhow::Result<ExitCode> {
         let nats = options.nats.open(seal.as_ref(), None).await?;
         let common = Common::on_nats(nats.clone(), seal, url(&options.listening, bound)).await?;
         let ingress = common.ingress(nats.owners(), options.listening.public_url.clone());
-        let health = health::router(common.not_ready());
+        let health = health::router(common.not_ready(), health::no_details());
         let routes = ingress.router().merge(health.clone());
         serve_role(&options.listening, listener, routes, &health, None, stop).await
     })
@@ -131,11 +131,14 @@ pub(super) fn run_engine(options: EngineOptions) -> anyhow::Result<ExitCode> {
         let cluster = nats.join(Duration::from_secs(options.engine_ttl)).await?;
         let engine = Engine::start_in(cluster, common.engine_parts(), config).context("the engine cannot start")?;
         let (asked, reach) = (Arc::downgrade(&engine), common.reach.clone());
-        let health = health::router(Arc::new(move || {
+        let not_ready = Arc::new(move || {
             let of_engine =
                 || asked.upgrade().map_or_else(|| Some("it is ending".to_owned()), |one| engine_not_ready(&one));
             reach.trouble().or_else(of_engine)
-        }));
+        });
+        let told = Arc::downgrade(&engine);
+        let details = Arc::new(move || told.upgrade().map_or(serde_json::Value::Null, |engine| details(&engine)));
+        let health = health::router(not_ready, details);
         serve_role(&options.listening, listener, health.clone(), &health, Some(engine), stop).await
     })
 }
@@ -158,6 +161,12 @@ pub(super) fn run_console(options: ConsoleOptions) -> anyhow::Result<ExitCode> {
         end_streams_at(stop.clone(), console);
         serve_role(&options.listening, listener, routes.clone(), &routes, None, stop).await
     })
+}
+
+/// How many partitions an engine should own, and how many of these take turns.
+fn details(engine: &Engine) -> serde_json::Value {
+    let status = engine.status();
+    serde_json::json!({"partitions": status.wanted, "running": status.wanted - status.idle.len()})
 }
 
 async fn open_listener(options: &Listening, exposure: Exposure) -> anyhow::Result<(TcpListener, SocketAddr)> {

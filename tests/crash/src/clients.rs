@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -19,6 +19,12 @@ use crate::{
 
 /// How long a client waits before it tries again.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// How long a canary is waited for before it is sent again, to another ingress: a frozen one never answers.
+const CANARY_PATIENCE: Duration = Duration::from_secs(4);
+
+/// Newest keys of which one is repeated in a steady load.
+const REPEATED_WITHIN: usize = 300;
 
 /// Every this many keys goes to the flow that calls the sink and sleeps.
 const CALLING_EVERY: usize = 5;
@@ -35,6 +41,21 @@ triggers:
   - id: hook
     type: io.kestra.plugin.core.trigger.Webhook
     key: plainKey
+";
+
+/// A flow that answers when it has ended: sent to learn when everything works again.
+pub(crate) const CANARY_FLOW: &str = "\
+id: canary
+namespace: crash.test
+tasks:
+  - id: out
+    type: io.kestra.plugin.core.debug.Return
+    format: \"{{ trigger.body.key }}\"
+triggers:
+  - id: hook
+    type: io.kestra.plugin.core.trigger.Webhook
+    key: canaryKey
+    wait: true
 ";
 
 /// A flow that calls the sink and sleeps.
@@ -75,6 +96,8 @@ pub(crate) struct Load {
     order: Vec<usize>,
     next: AtomicUsize,
     accepted: AtomicUsize,
+    /// When the first delivery is due and how long after it the next one, when they do not simply follow each other.
+    pace: Option<(Instant, Duration)>,
 }
 
 impl Load {
@@ -87,7 +110,33 @@ impl Load {
             let near = 64.min(order.len() - place);
             order.swap(place, place + random.below(near));
         }
-        Self { keys, order, next: AtomicUsize::new(0), accepted: AtomicUsize::new(0) }
+        Self { keys, order, next: AtomicUsize::new(0), accepted: AtomicUsize::new(0), pace: None }
+    }
+
+    /// This many deliveries a second for so long, of which some (in percent) repeat one of the last few hundred keys.
+    pub(crate) fn steady(rate: usize, span: Duration, repeats: usize, seed: u64) -> Self {
+        let mut random = Random(seed);
+        let (mut keys, mut order) = (0, Vec::new());
+        for _ in 0..rate * span.as_secs() as usize {
+            if keys > 0 && random.below(100) < repeats {
+                order.push(keys - 1 - random.below(keys.min(REPEATED_WITHIN)));
+            } else {
+                order.push(keys);
+                keys += 1;
+            }
+        }
+        let pace = Some((Instant::now(), Duration::from_secs(1) / rate as u32));
+        Self { keys, order, next: AtomicUsize::new(0), accepted: AtomicUsize::new(0), pace }
+    }
+
+    /// The next delivery, when it is due.
+    async fn next(&self) -> Option<usize> {
+        let place = self.next.fetch_add(1, Ordering::Relaxed);
+        let key = self.order.get(place).copied()?;
+        if let Some((first, apart)) = self.pace {
+            tokio::time::sleep_until((first + apart * place as u32).into()).await;
+        }
+        Some(key)
     }
 
     /// All keys.
@@ -114,14 +163,15 @@ fn key_text(number: usize) -> String {
     format!("key-{number}")
 }
 
-/// Starts the clients; each gives what it saw when there is nothing left to deliver.
-pub(crate) fn start(load: &Arc<Load>, base: &str, clients: usize) -> Vec<JoinHandle<Vec<Operation>>> {
+/// Starts the clients, which take turns with the servers at these addresses; each gives what it saw when there is nothing left
+/// to deliver.
+pub(crate) fn start(load: &Arc<Load>, bases: &[String], clients: usize) -> Vec<JoinHandle<Vec<Operation>>> {
     let client = |number| {
-        let (load, api) = (load.clone(), Api::new(base));
+        let (load, apis) = (load.clone(), bases.iter().map(|base| Api::new(base)).collect::<Vec<_>>());
         tokio::spawn(async move {
             let mut seen = Vec::new();
-            while let Some(key) = load.order.get(load.next.fetch_add(1, Ordering::Relaxed)) {
-                deliver_until_accepted(number, *key, &api, &mut seen).await;
+            while let Some(key) = load.next().await {
+                deliver_until_accepted(number, key, &apis, &mut seen).await;
                 load.accepted.fetch_add(1, Ordering::Relaxed);
             }
             seen
@@ -130,10 +180,10 @@ pub(crate) fn start(load: &Arc<Load>, base: &str, clients: usize) -> Vec<JoinHan
     (0..clients).map(client).collect()
 }
 
-async fn deliver_until_accepted(client: usize, number: usize, api: &Api, seen: &mut Vec<Operation>) {
-    loop {
+async fn deliver_until_accepted(client: usize, number: usize, apis: &[Api], seen: &mut Vec<Operation>) {
+    for attempt in 0.. {
         let (key, invoked_ms) = (key_text(number), now_ms());
-        let outcome = deliver(number, &key, api).await;
+        let outcome = deliver(number, &key, &apis[(number + client + attempt) % apis.len()]).await;
         let accepted = matches!(outcome, Outcome::Accepted { .. });
         seen.push(Operation { client, key, invoked_ms, completed_ms: now_ms(), outcome });
         if accepted {
@@ -154,6 +204,36 @@ async fn deliver(number: usize, key: &str, api: &Api) -> Outcome {
     }
 }
 
+/// Delivers keys of the canary flow until each was answered, which it is when its execution has ended. Returns the operations.
+pub(crate) async fn send_canaries(keys: &[String], bases: &[String], client: usize) -> Vec<Operation> {
+    let apis: Vec<_> = bases.iter().map(|base| Api::new(base)).collect();
+    let mut sending = tokio::task::JoinSet::new();
+    for (number, key) in keys.iter().cloned().enumerate() {
+        let apis = apis.clone();
+        sending.spawn(async move {
+            let mut seen = Vec::new();
+            for attempt in number.. {
+                let invoked_ms = now_ms();
+                let webhook = apis[attempt % apis.len()].webhook("crash.test", "canary", "canaryKey");
+                let sent = webhook.key(&key).json(&json!({"key": &key})).try_send();
+                let outcome = match tokio::time::timeout(CANARY_PATIENCE, sent).await {
+                    Ok(Ok(answer)) if answer.status.is_success() => accepted(&answer),
+                    Ok(Ok(answer)) => Outcome::Refused(answer.status.as_u16()),
+                    Ok(Err(_)) | Err(_) => Outcome::Unknown,
+                };
+                let done = matches!(outcome, Outcome::Accepted { .. });
+                seen.push(Operation { client, key: key.clone(), invoked_ms, completed_ms: now_ms(), outcome });
+                if done {
+                    break;
+                }
+                tokio::time::sleep(RETRY_DELAY).await;
+            }
+            seen
+        });
+    }
+    sending.join_all().await.into_iter().flatten().collect()
+}
+
 fn accepted(answer: &Answer) -> Outcome {
     let verdict = match (answer.header("idempotent-replayed"), answer.header("windhover-verdict")) {
         ("true", _) => Verdict::Replayed,
@@ -164,10 +244,10 @@ fn accepted(answer: &Answer) -> Outcome {
 }
 
 /// The same numbers for the same seed (SplitMix64).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -7,6 +7,7 @@
 mod check;
 mod clients;
 mod facts;
+mod nats;
 mod observe;
 mod report;
 
@@ -30,7 +31,8 @@ const SINK_DELAY: Duration = Duration::from_millis(20);
 
 /// Kills the server under load and checks that nothing was lost and nothing ran twice.
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:\n  tests/crash/run\n  tests/crash/run --keys 1000 --kills 5 --seed 7")]
+#[command(after_help = "Examples:\n  tests/crash/run\n  tests/crash/run --keys 1000 --kills 5 --seed 7\n  \
+    tests/crash/run --nats --seconds 60\n  tests/crash/run --nats --engines 3 --replicas 3 --seconds 3600")]
 struct Options {
     /// The binary to kill.
     #[arg(long)]
@@ -53,12 +55,15 @@ struct Options {
     /// Longest time for everything to end after the last delivery, in seconds.
     #[arg(long, default_value_t = 180)]
     drain_seconds: u64,
+    /// Several processes on NATS instead of one: killed, stopped and frozen under a steady load.
+    #[command(flatten)]
+    nats: nats::NatsMode,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let facts = run(&options).await;
+    let facts = if options.nats.nats { nats::run(&options).await } else { run(&options).await };
     let violations = check::check(&facts);
     report::print(&facts, &violations, options.seed);
     if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -69,7 +74,7 @@ async fn run(options: &Options) -> Facts {
     let launch = launch(options, &sink);
     let mut server = launch.start();
     let load = Arc::new(Load::new(options.keys, options.copies, options.seed));
-    let clients = clients::start(&load, server.api.base(), options.clients);
+    let clients = clients::start(&load, &[server.api.base().to_owned()], options.clients);
     let mut kills = Vec::new();
     for moment in load.kill_moments(options.kills, options.seed) {
         load.wait_for(moment).await;

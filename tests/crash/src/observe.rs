@@ -94,8 +94,7 @@ pub(crate) fn call(received: &Received) -> Call {
 /// Ends the server and starts it again, then the same without the folders that can be made again; gives the paths whose
 /// answers are not the same, byte by byte.
 pub(crate) async fn unequal_after_restarts(server: Server, launch: &Launch, executions: &[Execution]) -> Vec<String> {
-    let step = (executions.len() / COMPARED_MAX).max(1);
-    let ids: Vec<_> = executions.iter().step_by(step).map(|execution| execution.id.clone()).collect();
+    let ids = compared(executions);
     let before = answers(&server.api, &ids).await;
     let mut unequal = Vec::new();
     tokio::task::block_in_place(|| server.terminate());
@@ -112,9 +111,15 @@ pub(crate) async fn unequal_after_restarts(server: Server, launch: &Launch, exec
     unequal
 }
 
-type Answers = BTreeMap<String, Vec<u8>>;
+/// The executions whose answers are compared.
+pub(crate) fn compared(executions: &[Execution]) -> Vec<String> {
+    let step = (executions.len() / COMPARED_MAX).max(1);
+    executions.iter().step_by(step).map(|execution| execution.id.clone()).collect()
+}
 
-async fn answers(api: &Api, ids: &[String]) -> Answers {
+pub(crate) type Answers = BTreeMap<String, Vec<u8>>;
+
+pub(crate) async fn answers(api: &Api, ids: &[String]) -> Answers {
     let mut answers = Answers::new();
     let mut paths = vec!["executions/search?size=100&sort=state.startDate:desc".to_owned()];
     paths.extend(ids.iter().flat_map(|id| [format!("executions/{id}"), format!("logs/{id}")]));
@@ -125,7 +130,7 @@ async fn answers(api: &Api, ids: &[String]) -> Answers {
     answers
 }
 
-fn differences(when: &str, before: &Answers, after: &Answers) -> Vec<String> {
+pub(crate) fn differences(when: &str, before: &Answers, after: &Answers) -> Vec<String> {
     before
         .iter()
         .filter(|(path, bytes)| after.get(*path) != Some(bytes))

@@ -17,6 +17,7 @@ use crate::{Api, PATIENCE};
 #[derive(Debug)]
 pub struct Launch {
     binary: PathBuf,
+    role: &'static str,
     scratch: Arc<tempfile::TempDir>,
     arguments: Vec<OsString>,
     variables: Vec<(String, String)>,
@@ -50,9 +51,17 @@ impl Launch {
     /// # Panics
     /// When the folders cannot be made.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
+        Self::role(binary, "local")
+    }
+
+    /// A server of this binary that plays one role (`ingress`, `engine`, `console`) in new, empty folders.
+    ///
+    /// # Panics
+    /// When the folders cannot be made.
+    pub fn role(binary: impl Into<PathBuf>, role: &'static str) -> Self {
         let scratch = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(scratch.path().join("flows")).expect("a flow folder");
-        Self { binary: binary.into(), scratch: Arc::new(scratch), arguments: Vec::new(), variables: Vec::new() }
+        Self { binary: binary.into(), role, scratch: Arc::new(scratch), arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// The folder of flow files.
@@ -130,7 +139,13 @@ impl Launch {
         let log = self.scratch.path().join("log");
         let output = fs::File::create(&log).expect("a log file");
         let mut command = Command::new(&self.binary);
-        command.args(["server", "local"]).arg("--flows").arg(self.flows()).arg("--data").arg(self.data());
+        command.args(["server", self.role]);
+        if self.role == "local" {
+            command.arg("--flows").arg(self.flows());
+        }
+        if self.role != "ingress" {
+            command.arg("--data").arg(self.data());
+        }
         command.arg("--address-file").arg(self.address_file());
         if !self.arguments.iter().any(|argument| argument.as_encoded_bytes().starts_with(b"--listen")) {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -181,8 +196,28 @@ impl Server {
     /// # Panics
     /// When there is no such process.
     pub fn signal_term(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Freezes it with SIGSTOP.
+    ///
+    /// # Panics
+    /// When there is no such process.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on with SIGCONT.
+    ///
+    /// # Panics
+    /// When there is no such process.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, Signal::TERM).expect("a signal");
+        rustix::process::kill_process(pid, signal).expect("a signal");
     }
 
     /// Waits for its end.

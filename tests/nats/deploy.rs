@@ -1,0 +1,38 @@
+//! Flows are deployed once and seen by all.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_shows_what_changes_sends_nothing_when_nothing_does_and_is_seen_by_all() {
+    let world = World::start();
+    let (ingress, other) = (world.ingress(), world.ingress());
+    assert_eq!(deliver(&ingress.api, "echo", "k").await.status, 404);
+    let printed = world.deploy(&[("echo.yaml", &echo())]);
+    assert!(printed.contains("company.team/echo: new") && printed.contains("+ id: echo"), "{printed}");
+    for ingress in [&ingress, &other] {
+        assert_eq!(deliver(&ingress.api, "echo", "k").await.status, 200);
+    }
+    let printed = world.deploy(&[("echo.yaml", &echo())]);
+    assert!(printed.contains("unchanged") && !printed.contains('+'), "{printed}");
+    let changed = echo().replace("trigger.body.n", "trigger.body.m");
+    let printed = world.deploy(&[("echo.yaml", &changed)]);
+    assert!(printed.contains("-     format: \"{{ trigger.body.n }}\""), "{printed}");
+    assert!(printed.contains("+     format: \"{{ trigger.body.m }}\""), "{printed}");
+    let answer = deliver(&other.api, "echo", "newer").await;
+    assert_eq!(answer.json()["flowRevision"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_in_one_flow_keeps_all_of_them_from_being_deployed() {
+    let world = World::start();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("a.yaml"), echo()).expect("a flow file");
+    std::fs::write(folder.path().join("b.yaml"), echo().replace("tasks:", "taks:")).expect("a flow file");
+    let mut command = std::process::Command::new(binary());
+    let output = command.args(["flow", "deploy"]).arg(folder.path()).args(&world.arguments).output().expect("a run");
+    assert!(!output.status.success());
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    let printed = format!("{printed}{}", String::from_utf8_lossy(&output.stdout));
+    assert!(printed.contains("b.yaml"), "{printed}");
+    assert_eq!(deliver(&world.ingress().api, "echo", "k").await.status, 404);
+}

@@ -1,0 +1,50 @@
+//! NATS goes away and comes back.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nats_is_down_answers_are_503_ready_says_why_and_nothing_acknowledged_is_lost() {
+    let mut world = World::start();
+    world.deploy(&[("echo.yaml", &echo())]);
+    let (ingress, engine, console) = (world.ingress(), world.engine().start(), world.console());
+    deliver_many(&ingress.api, "echo", "before", 10).await;
+    world.nats.kill();
+    let began = Instant::now();
+    let answer = deliver(&ingress.api, "echo", "down").await;
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(began.elapsed() < Duration::from_secs(6), "answered after {:?}", began.elapsed());
+    assert!(answer.header("retry-after").parse::<u32>().is_ok(), "{:?}", answer.headers);
+    for server in [&ingress, &engine, &console] {
+        let reason = eventually("/ready says why", async || {
+            let ready = server.api.get("/ready").await;
+            (ready.status == 503).then(|| ready.json()["reason"].as_str().unwrap_or_default().to_owned())
+        })
+        .await;
+        assert!(reason.contains("NATS"), "{reason}");
+        assert_eq!(server.api.get("/health").await.status, 200, "the process lives");
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.nats.restart();
+    for server in [&ingress, &engine, &console] {
+        eventually("recovery", async || (server.api.get("/ready").await.status == 200).then_some(())).await;
+    }
+    deliver_many(&ingress.api, "echo", "after", 10).await;
+    until_ended(&console.api, 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_nats_is_answered_with_503_within_the_deadline_of_an_append() {
+    let world = World::start();
+    world.deploy(&[("echo.yaml", &echo())]);
+    let ingress = world.ingress();
+    world.nats.freeze();
+    let began = Instant::now();
+    let answer = deliver(&ingress.api, "echo", "frozen").await;
+    world.nats.thaw();
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(began.elapsed() < Duration::from_secs(6), "answered after {:?}", began.elapsed());
+    assert!(!answer.header("retry-after").is_empty());
+    // It may or may not have been stored: the same key gives the same execution either way.
+    let again = deliver(&ingress.api, "echo", "frozen").await;
+    assert_eq!(again.status, 200, "{}", again.text());
+}

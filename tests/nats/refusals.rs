@@ -1,0 +1,75 @@
+//! What a role refuses to start with.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nats_that_syncs_lazily_is_refused_with_the_line_for_its_configuration() {
+    let nats = NatsServer::start(Sync::Lazily, "");
+    let arguments = vec![format!("--nats={}", nats.url()), format!("--nats-monitor={}", nats.monitor())];
+    let world = World { nats, arguments };
+    for role in ["ingress", "engine", "console", "local"] {
+        let stopped = world.role(role).fails();
+        assert!(!stopped.status.success());
+        assert!(stopped.printed.contains("sync_interval: always"), "{role}: {}", stopped.printed);
+    }
+    let allowed = world.role("local").argument("--allow-unsynced").flow("echo.yaml", &echo()).start();
+    let answer = deliver(&allowed.api, "echo", "k").await;
+    assert_eq!((answer.status.as_u16(), answer.header("windhover-durability")), (200, "unsynced"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nats_of_which_nobody_tells_whether_it_syncs_is_refused_naming_the_flag() {
+    let mut world = World::start();
+    let monitor = world.nats.monitor();
+    world.arguments.truncate(1);
+    let stopped = world.role("ingress").fails();
+    assert!(!stopped.status.success() && stopped.printed.contains("--nats-monitor"), "{}", stopped.printed);
+    // The variable does as well as the option.
+    world.role("ingress").variable("WINDHOVER_NATS_MONITOR", &monitor).start();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_roles_with_different_keys_are_refused() {
+    let world = World::start();
+    let key = |byte: u8| STANDARD.encode([byte; 32]);
+    let with = |role, byte| world.role(role).variable("WINDHOVER_SECRET_KEY", &key(byte));
+    let _ingress = with("ingress", 1).start();
+    let _same = with("console", 1).start();
+    let stopped = with("engine", 2).fails();
+    assert!(!stopped.status.success() && stopped.printed.contains("key"), "{}", stopped.printed);
+    let _without = world.role("engine").start();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_number_of_partitions_is_refused_and_none_given_takes_what_is_there() {
+    let world = World::start();
+    let engine = world.engine().argument("--partitions=4").start();
+    assert_eq!(running(&engine).await, 4);
+    let stopped = world.role("ingress").argument("--partitions=8").fails();
+    assert!(!stopped.status.success() && stopped.printed.contains("partitions 4"), "{}", stopped.printed);
+    let other = world.engine().start();
+    until_running(&other, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_without_nats_says_what_is_missing() {
+    let stopped = Launch::role(binary(), "engine").fails();
+    assert!(!stopped.status.success() && stopped.printed.contains("--nats URL is missing"), "{}", stopped.printed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_is_let_in_and_the_password_is_not_shown() {
+    let nats = NatsServer::start(Sync::Always, "authorization { user: flows, password: s3cret }");
+    let arguments = vec![format!("--nats={}", nats.url()), format!("--nats-monitor={}", nats.monitor())];
+    let world = World { nats, arguments };
+    let ingress = || world.role("ingress").argument("--nats-user=flows");
+    ingress().variable("WINDHOVER_NATS_PASSWORD", "s3cret").start();
+    let help = std::process::Command::new(binary())
+        .args(["server", "ingress", "--help"])
+        .env("WINDHOVER_NATS_PASSWORD", "s3cret")
+        .output()
+        .expect("help");
+    assert!(!String::from_utf8_lossy(&help.stdout).contains("s3cret"));
+}
