@@ -139,10 +139,11 @@ async fn read(service: &Service, parts: &Parts, body: &mut Body, hook: &Hook<'_>
         let detail = "multipart/form-data is not supported: files are not stored yet; send JSON, text or a form";
         return Err(Code::UnsupportedMediaType.because(detail));
     }
-    let bytes = body::read(body, service.body_bytes_max).await?;
+    let bytes_max = hook.webhook.body_bytes_max.unwrap_or(service.body_bytes_max);
+    let bytes = body::read(body, bytes_max).await?;
     // Kestra does not look at the body of a GET.
     let bytes = if parts.method == Method::GET { Bytes::new() } else { bytes };
-    body::check_coding(&parts.headers, &bytes, service.body_bytes_max)?;
+    body::check_coding(&parts.headers, &bytes, bytes_max)?;
     let fingerprint = Fingerprint::of(&bytes);
     let kept = match hook.webhook.fetch_type {
         FetchType::Fetch => bytes,

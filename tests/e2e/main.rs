@@ -1,5 +1,6 @@
 //! The whole program, driven as its users drive it: flow files, variables, signals and HTTP. One test a promise.
 
+mod bodies;
 mod command_line;
 mod crashes;
 mod deliveries;
@@ -10,6 +11,8 @@ mod flow_folder;
 mod flows_api;
 mod lifecycle;
 mod queries;
+mod requests;
+mod statuses;
 mod streams;
 mod waits;
 

@@ -43,6 +43,7 @@
 //! | webhook | `wait`, `returnOutputs` | S bool | |
 //! | webhook | `responseContentType`, `responseCode` | S, R or S | |
 //! | webhook | `fetchType` | S `FETCH`, `NONE` | `STORE` is refused |
+//! | webhook | `maxBody` | S bytes, `5MiB` | ours: up to 25 MiB; without it the server's limit |
 //! | input | `id`, `type`, `required`, `defaults` (R), `dependsOn {inputs, condition}`, type's own rules | | `description`, `displayName`, `prefill`, `isRadio`: for forms |
 //! | output | `id`, `type`, `value` (R), `required` | | `description`, `displayName`: for people |
 //!

@@ -52,6 +52,8 @@ pub struct Webhook {
     pub response_code: Option<Dynamic<u16>>,
     /// Whether the body becomes `trigger.body`.
     pub fetch_type: FetchType,
+    /// Largest body, in bytes. Absent: as the server says.
+    pub body_bytes_max: Option<usize>,
 }
 
 impl Webhook {

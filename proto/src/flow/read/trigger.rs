@@ -11,6 +11,7 @@ use crate::{
         task::Dynamic,
         trigger::{FetchType, ResponseContentType, Trigger, TriggerKind, Webhook, is_registered_status},
     },
+    limit::BODY_DECODED_BYTES_MAX,
 };
 
 /// What all triggers of Kestra's have and ours do not yet.
@@ -108,6 +109,7 @@ fn webhook(fields: &Fields<'_>, labels: &[labels::Label<'_>], inputs: &[Input]) 
     let response_content_type = fields.get("responseContentType").map(|at| content_type(&at));
     let response_code = fields.get("responseCode").map(|at| response_code(&at));
     let fetch_type = fields.get("fetchType").map(|at| fetch_type(&at));
+    let body_bytes_max = fields.get("maxBody").and_then(|at| body_size(&at));
     fields.refuse(&["allowConcurrent"]);
     let (wait, return_outputs) = (fields.flag("wait"), fields.flag("returnOutputs"));
     let labels: Vec<_> = labels.iter().map(|label| Some((label.key.clone(), label.value.template()?))).collect();
@@ -122,6 +124,7 @@ fn webhook(fields: &Fields<'_>, labels: &[labels::Label<'_>], inputs: &[Input]) 
         response_content_type: response_content_type.flatten(),
         response_code: response_code.flatten(),
         fetch_type: fetch_type.flatten().unwrap_or_default(),
+        body_bytes_max,
     })
 }
 
@@ -187,6 +190,23 @@ fn response_code(at: &At<'_>) -> Option<Dynamic<u16>> {
         return None;
     }
     Some(code)
+}
+
+/// Units of a size, longest first, so that `MiB` is not taken for `B`.
+const UNITS: [(&str, usize); 5] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("KB", 1_000), ("MB", 1_000_000), ("B", 1)];
+
+/// A size such as `5MiB`, or a number of bytes.
+fn body_size(at: &At<'_>) -> Option<usize> {
+    let text = at.text()?.trim();
+    let unit = UNITS.iter().find_map(|(name, size)| Some((text.strip_suffix(name)?, *size)));
+    let (number, unit) = unit.unwrap_or((text, 1));
+    let size = number.trim().parse().ok().and_then(|number: usize| number.checked_mul(unit));
+    let fits = size.filter(|size| (1..=BODY_DECODED_BYTES_MAX).contains(size));
+    if fits.is_none() {
+        let most = BODY_DECODED_BYTES_MAX >> 20;
+        at.wrong(format!("\"{}\" is no size such as 5MiB, from 1 byte to {most}MiB", super::at::cut(text)));
+    }
+    fits
 }
 
 fn fetch_type(at: &At<'_>) -> Option<FetchType> {
