@@ -10,6 +10,7 @@ mod first_webhook;
 mod flow_folder;
 mod flows_api;
 mod lifecycle;
+mod openapi;
 mod queries;
 mod requests;
 mod statuses;

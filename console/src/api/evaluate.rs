@@ -49,7 +49,7 @@ const EVAL: Operation = Operation {
     path: OfTenant("/executions/{id}/actions/eval"),
     summary: "Evaluates an expression with the variables of an execution. Secrets are masked before they are read.",
     parameters: &[],
-    body: Some(Content { types: &["text/plain"], schema: r#"{"type": "string"}"# }),
+    body: Some(Content { types: &["text/plain"], schema: r#"{"type": "string", "minLength": 1}"# }),
     answers: &[json("What it gave, or why it failed.", r##"{"$ref": "#/components/schemas/Evaluated"}"##)],
 };
 

@@ -11,6 +11,9 @@ use super::parameters::Parameters;
 /// Most entries on one page.
 pub(super) const SIZE_MAX: usize = 1000;
 
+/// The last page that can be asked for.
+const PAGE_MAX: usize = 1_000_000;
+
 /// Entries on a page when nothing is said.
 const SIZE_DEFAULT: usize = 10;
 
@@ -32,7 +35,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn take(parameters: &mut Parameters) -> Result<Self, Problem> {
-        let page = number("page", parameters.one("page")?, 1, usize::MAX)?;
+        let page = number("page", parameters.one("page")?, 1, PAGE_MAX)?;
         let size = number("size", parameters.one("size")?, SIZE_DEFAULT, SIZE_MAX)?;
         Ok(Self { page, size })
     }
@@ -64,7 +67,7 @@ fn number(name: &str, given: Option<String>, default: usize, most: usize) -> Res
 pub(super) const PAGE: Parameter = Parameter {
     name: "page",
     place: Place::Query,
-    schema: r#"{"type": "integer", "minimum": 1, "default": 1}"#,
+    schema: r#"{"type": "integer", "minimum": 1, "maximum": 1000000, "default": 1}"#,
     about: "The page, from 1.",
 };
 

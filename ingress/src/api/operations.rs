@@ -4,6 +4,7 @@ use windhover_proto::api::{Address, Answer, Content, Method, Operation, Paramete
 
 const TEXT: &str = r#"{"type": "string"}"#;
 const FLAG: &str = r#"{"type": "boolean"}"#;
+const ALWAYS: &str = r#"{"const": true}"#;
 const NUMBER: &str = r#"{"type": "integer", "minimum": 1, "maximum": 4294967295}"#;
 const FORM: &str = r#"{"type": "object", "additionalProperties": {"type": "string"}}"#;
 const LABEL: &str = r#"{"type": "string", "pattern": "^[a-z][a-zA-Z0-9._-]*:.+$"}"#;
@@ -60,9 +61,9 @@ pub(super) const DELETE: Operation = Operation {
     path: Address::OfTenant("/executions/{id}"),
     summary: "Hides an execution at once; its bytes leave with retention.",
     parameters: &[
-        query("deleteLogs", FLAG, "Only true: everything of an execution goes with it."),
-        query("deleteMetrics", FLAG, "Only true."),
-        query("deleteStorage", FLAG, "Only true."),
+        query("deleteLogs", ALWAYS, "Only true: everything of an execution goes with it."),
+        query("deleteMetrics", ALWAYS, "Only true."),
+        query("deleteStorage", ALWAYS, "Only true."),
     ],
     body: None,
     answers: &[Answer { status: 204, about: "It is gone.", content: None }],
@@ -90,4 +91,32 @@ pub(super) const REPLAY_WITH_INPUTS: Operation = Operation {
     answers: &[execution("The new execution, whose `parentId` is the old one.")],
 };
 
-pub(super) static ALL: [Operation; 5] = [CREATE, KILL, DELETE, REPLAY, REPLAY_WITH_INPUTS];
+/// A call of a webhook. Its address is matched as a whole, because what stands behind the key decides too.
+const WEBHOOK: Operation = Operation {
+    id: "webhookByPost",
+    tag: "Executions",
+    method: Method::Post,
+    path: Address::OfTenant("/executions/webhook/{namespace}/{flow}/{key}"),
+    summary: "Starts an execution of a flow by a webhook trigger of it.",
+    parameters: &[Parameter {
+        name: "Idempotency-Key",
+        place: Place::Header,
+        schema: r#"{"type": "string", "pattern": "^[!-~]{1,255}$"}"#,
+        about: "The same key starts one execution, however often the delivery is sent.",
+    }],
+    body: Some(Content { types: &["application/json"], schema: "{}" }),
+    answers: &[
+        Answer {
+            status: 200,
+            about: "The execution as it stands, and the `url` of its page; of a trigger that waits, its end or its outputs.",
+            content: Some(Content { types: &["application/json"], schema: "{}" }),
+        },
+        Answer { status: 204, about: "The trigger does not want this delivery.", content: None },
+    ],
+};
+
+const WEBHOOK_BY_GET: Operation = Operation { id: "webhookByGet", method: Method::Get, body: None, ..WEBHOOK };
+const WEBHOOK_BY_PUT: Operation = Operation { id: "webhookByPut", method: Method::Put, ..WEBHOOK };
+
+pub(super) static ALL: [Operation; 8] =
+    [CREATE, KILL, DELETE, REPLAY, REPLAY_WITH_INPUTS, WEBHOOK, WEBHOOK_BY_GET, WEBHOOK_BY_PUT];

@@ -28,4 +28,4 @@ const YAML: [&str; 4] = ["application/x-yaml", "application/yaml", "text/yaml", 
 
 /// The same, as a part of an operation.
 const SOURCE: windhover_proto::api::Content =
-    windhover_proto::api::Content { types: &["application/x-yaml"], schema: r#"{"type": "string"}"# };
+    windhover_proto::api::Content { types: &["application/x-yaml"], schema: r#"{"type": "string", "minLength": 1}"# };
