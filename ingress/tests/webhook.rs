@@ -113,19 +113,35 @@ async fn keys_are_rendered_trimmed_and_the_first_that_fits_wins() {
 async fn a_flow_that_was_just_deployed_elsewhere_is_never_missed() {
     let world = World::with(&[], Faulty::late(Duration::from_millis(150)), |_| {}).await;
     assert_eq!(world.post("f", &[], "").await.status, 404);
-    // Another process: it shares the log and nothing else.
+    append_flow(&world, plain().remove(0)).await;
+    assert_eq!(world.post("f", &[], "").await.status, 200);
+}
+
+/// Deploys `f` as another process does: it shares the log and nothing else.
+async fn append_flow(world: &World, source: String) {
     let deployed = Definition::FlowDeployed {
         tenant: TenantId::main(),
         namespace: "a.b".parse().unwrap(),
         flow: "f".parse().unwrap(),
         revision: 1,
-        source: plain().remove(0),
+        source,
         at: Timestamp::from_millis(0),
     };
     let bytes = codec::encode_definitions(&[deployed]).into();
     let append = Append { log: LogName::Definitions, bytes, expect: Expect::Anything, resend_id: None };
     world.log.append(append).await.unwrap();
-    assert_eq!(world.post("f", &[], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_flow_that_cannot_be_read_under_todays_rules_is_409_with_all_that_is_wrong() {
+    let world = World::with(&[], Faulty::late(Duration::from_millis(1)), |_| {}).await;
+    append_flow(&world, "id: f\nnamespace: a.b\ntasks:\n  - id: t\n    type: io.kestra.gone.Task\n".to_owned()).await;
+    let reply = world.post("f", &[], "{}").await;
+    assert_eq!(reply.status, 409, "{reply:?}");
+    let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("Cannot execute flow: flow is invalid: "), "{detail}");
+    assert!(detail.contains("Invalid type: io.kestra.gone.Task") && detail.contains("at line 5, column"), "{detail}");
+    assert_eq!(world.received().await, []);
 }
 
 #[tokio::test]

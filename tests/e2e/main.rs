@@ -2,6 +2,7 @@
 
 mod bodies;
 mod command_line;
+mod compatibility;
 mod crashes;
 mod deliveries;
 mod duplicates;
