@@ -19,7 +19,7 @@ pub struct Operation {
     /// Query parameters and headers.
     pub parameters: &'static [Parameter],
     /// What it takes.
-    pub body: Option<Content>,
+    pub body: Option<Taken>,
     /// What it answers, problems of the whole API aside.
     pub answers: &'static [Answer],
 }
@@ -99,6 +99,24 @@ pub enum Place {
     Header,
 }
 
+/// A body that a request has.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// What it may be.
+    pub content: Content,
+    /// Whether it must be there.
+    pub presence: Presence,
+}
+
+/// Whether something must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It must.
+    Required,
+    /// It may be left out.
+    Optional,
+}
+
 /// A body.
 #[derive(Clone, Copy, Debug)]
 pub struct Content {
@@ -166,7 +184,8 @@ fn described(operation: &Operation) -> Value {
         described["parameters"] = parameters.into();
     }
     if let Some(body) = &operation.body {
-        described["requestBody"] = json!({"required": true, "content": content(body)});
+        let required = body.presence == Presence::Required;
+        described["requestBody"] = json!({"required": required, "content": content(&body.content)});
     }
     described
 }

@@ -13,7 +13,7 @@ use axum::{
 };
 use serde::Serialize;
 use windhover_proto::{
-    api::{Address::OfTenant, Content, Method, Operation},
+    api::{Address::OfTenant, Method, Operation},
     core::{Execution, Turn, evaluate},
     definitions::Definitions,
     expr::{Surroundings, Template, Value},
@@ -28,7 +28,7 @@ use super::{
     Refused, body,
     call::Call,
     executions::{body_blob, find, no_revision},
-    route::{Route, json},
+    route::{Route, json, takes},
 };
 use crate::Parts;
 
@@ -49,7 +49,7 @@ const EVAL: Operation = Operation {
     path: OfTenant("/executions/{id}/actions/eval"),
     summary: "Evaluates an expression with the variables of an execution. Secrets are masked before they are read.",
     parameters: &[],
-    body: Some(Content { types: &["text/plain"], schema: r#"{"type": "string", "minLength": 1}"# }),
+    body: takes(&["text/plain"], r#"{"type": "string", "minLength": 1}"#),
     answers: &[json("What it gave, or why it failed.", r##"{"$ref": "#/components/schemas/Evaluated"}"##)],
 };
 

@@ -20,6 +20,9 @@ use super::{
 };
 use crate::document::{self, LogDocument};
 
+/// The last attempt that can be asked for: far above any that is made.
+const ATTEMPT_MAX: usize = 1_000_000;
+
 /// Which lines may be asked for with filters, for messages.
 const FILTERS: &str = "filters[level|taskId|taskRunId|q][EQUALS|GREATER_THAN_OR_EQUAL_TO|CONTAINS]";
 
@@ -101,6 +104,9 @@ impl Choice {
         choice.task = parameters.one("taskId")?;
         choice.run = parameters.one("taskRunId")?;
         choice.attempt = parameters.parsed("attempt")?;
+        if let Some(attempt) = choice.attempt.filter(|attempt| *attempt > ATTEMPT_MAX) {
+            return Err(bad("attempt", &attempt.to_string(), &format!("at most {ATTEMPT_MAX} are counted")));
+        }
         for filter in parameters.filters()? {
             if !choice.narrow(&filter)? {
                 return Err(unsupported(&filter.name, &["minLevel", "taskId", "taskRunId", "attempt", FILTERS]));

@@ -12,7 +12,7 @@ use axum::{
     routing::{MethodRouter, delete, get, post, put},
 };
 use windhover_proto::{
-    api::{Answer, Content, Method, Operation, Parameter, Place},
+    api::{Answer, Content, Method, Operation, Parameter, Place, Presence, Taken},
     problem::Code,
 };
 
@@ -79,9 +79,18 @@ pub(super) const fn empty(status: u16, about: &'static str) -> Answer {
     Answer { status, about, content: None }
 }
 
+/// A body that must be there.
+pub(super) const fn takes(types: &'static [&'static str], schema: &'static str) -> Option<Taken> {
+    Some(Taken { content: Content { types, schema }, presence: Presence::Required })
+}
+
+/// The schema of an event: what it says is in its data.
+const EVENT: &str =
+    r#"{"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "data": {"type": "string"}}}"#;
+
 /// 200 with events.
 pub(super) const fn events(about: &'static str) -> Answer {
-    Answer { status: 200, about, content: Some(Content { types: &["text/event-stream"], schema: TEXT }) }
+    Answer { status: 200, about, content: Some(Content { types: &["text/event-stream"], schema: EVENT }) }
 }
 
 /// 200 with text.

@@ -1,6 +1,6 @@
 //! What the routes offer, as data.
 
-use windhover_proto::api::{Address, Answer, Content, Method, Operation, Parameter, Place};
+use windhover_proto::api::{Address, Answer, Content, Method, Operation, Parameter, Place, Presence, Taken};
 
 const TEXT: &str = r#"{"type": "string"}"#;
 const FLAG: &str = r#"{"type": "boolean"}"#;
@@ -20,7 +20,11 @@ const fn execution(about: &'static str) -> Answer {
 
 const REVISION: Parameter = query("revision", NUMBER, "The revision to run.");
 
-const INPUTS: Content = Content { types: &["multipart/form-data", "application/x-www-form-urlencoded"], schema: FORM };
+/// A flow without inputs needs no body.
+const INPUTS: Taken = Taken {
+    content: Content { types: &["multipart/form-data", "application/x-www-form-urlencoded"], schema: FORM },
+    presence: Presence::Optional,
+};
 
 pub(super) const CREATE: Operation = Operation {
     id: "createExecution",
@@ -104,7 +108,7 @@ const WEBHOOK: Operation = Operation {
         schema: r#"{"type": "string", "pattern": "^[!-~]{1,255}$"}"#,
         about: "The same key starts one execution, however often the delivery is sent.",
     }],
-    body: Some(Content { types: &["application/json"], schema: "{}" }),
+    body: Some(Taken { content: Content { types: &["application/json"], schema: "{}" }, presence: Presence::Optional }),
     answers: &[
         Answer {
             status: 200,

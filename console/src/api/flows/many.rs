@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json as value;
 use windhover_eventlog::definitions::{deleted, deployed};
 use windhover_proto::{
-    api::{Address::OfTenant, Answer, Content, Method, Operation},
+    api::{Address::OfTenant, Answer, Method, Operation, Taken},
     definitions::{Definition, Definitions, FlowKey},
     flow::{Flow, ParsedDocument},
     limit::FLOW_SOURCE_BYTES_MAX,
@@ -28,7 +28,7 @@ use super::{
 use crate::api::{
     Refused, body,
     call::Call,
-    route::{FLAG, Route, TEXT, json, query},
+    route::{FLAG, Route, TEXT, json, query, takes},
 };
 
 const FLOWS: &[Answer] = &[json(
@@ -38,10 +38,8 @@ const FLOWS: &[Answer] = &[json(
 
 const COUNT: &[Answer] = &[json("How many flows were changed.", r##"{"$ref": "#/components/schemas/Count"}"##)];
 
-const IDS: Content = Content {
-    types: &["application/json"],
-    schema: r##"{"type": "array", "items": {"$ref": "#/components/schemas/FlowName"}}"##,
-};
+const IDS: Option<Taken> =
+    takes(&["application/json"], r##"{"type": "array", "items": {"$ref": "#/components/schemas/FlowName"}}"##);
 
 pub(super) fn routes() -> Vec<Route> {
     let disable = Operation { id: "disableFlows", path: OfTenant("/flows/disable/by-ids"), ..ENABLE };
@@ -76,7 +74,7 @@ const BULK: Operation = Operation {
         query("delete", FLAG, "Delete the other flows of the namespace that is given."),
         query("namespace", TEXT, "The namespace of all of them."),
     ],
-    body: Some(SOURCE),
+    body: SOURCE,
     answers: FLOWS,
 };
 
@@ -99,7 +97,7 @@ const OF_NAMESPACE: Operation = Operation {
     path: OfTenant("/flows/{namespace}"),
     summary: "Deploys the flows of a namespace, separated by `---`, all or none.",
     parameters: &[query("delete", r#"{"type": "boolean", "default": true}"#, "Delete its other flows.")],
-    body: Some(SOURCE),
+    body: SOURCE,
     answers: FLOWS,
 };
 
@@ -177,7 +175,7 @@ const ENABLE: Operation = Operation {
     path: OfTenant("/flows/enable/by-ids"),
     summary: "Changes `disabled` in the texts of flows, all or none.",
     parameters: &[],
-    body: Some(IDS),
+    body: IDS,
     answers: COUNT,
 };
 
@@ -188,7 +186,7 @@ const DELETE: Operation = Operation {
     path: OfTenant("/flows/delete/by-ids"),
     summary: "Deletes flows, all or none.",
     parameters: &[],
-    body: Some(IDS),
+    body: IDS,
     answers: COUNT,
 };
 

@@ -9,7 +9,9 @@ mod switch;
 mod validate;
 mod write;
 
-use super::route::Route;
+use windhover_proto::api::Taken;
+
+use super::route::{Route, takes};
 
 pub(super) fn routes() -> Vec<Route> {
     let all = [
@@ -27,5 +29,4 @@ pub(super) fn routes() -> Vec<Route> {
 const YAML: [&str; 4] = ["application/x-yaml", "application/yaml", "text/yaml", "text/x-yaml"];
 
 /// The same, as a part of an operation.
-const SOURCE: windhover_proto::api::Content =
-    windhover_proto::api::Content { types: &["application/x-yaml"], schema: r#"{"type": "string", "minLength": 1}"# };
+const SOURCE: Option<Taken> = takes(&["application/x-yaml"], r#"{"type": "string", "minLength": 1}"#);

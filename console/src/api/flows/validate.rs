@@ -39,7 +39,7 @@ const VALIDATE: Operation = Operation {
     path: OfTenant("/flows/validate"),
     summary: "Checks flow texts, separated by `---`, and deploys nothing.",
     parameters: &[],
-    body: Some(SOURCE),
+    body: SOURCE,
     answers: &[json(
         "One entry for each text; `constraints` holds everything that is wrong, one finding a line.",
         r##"{"type": "array", "items": {"$ref": "#/components/schemas/Validated"}}"##,

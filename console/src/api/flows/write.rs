@@ -89,7 +89,7 @@ const CREATE: Operation = Operation {
     path: OfTenant("/flows"),
     summary: "Deploys a new flow from its YAML.",
     parameters: DRAFT,
-    body: Some(SOURCE),
+    body: SOURCE,
     answers: DEPLOYED,
 };
 
@@ -117,7 +117,7 @@ const UPDATE: Operation = Operation {
     path: OfTenant("/flows/{namespace}/{flow}"),
     summary: "Deploys the next revision of a flow; the same text keeps the revision.",
     parameters: DRAFT,
-    body: Some(SOURCE),
+    body: SOURCE,
     answers: DEPLOYED,
 };
 
