@@ -7,6 +7,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{HashMap, HashSet},
     fs, io,
+    ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -19,6 +20,8 @@ use windhover_proto::{
     },
     id::ExecutionId,
 };
+
+use crate::filter::Filter;
 
 /// Memory for sled's pages, in bytes: the index of a few million executions.
 const CACHE_BYTES: u64 = 96 * 1024 * 1024;
@@ -34,6 +37,9 @@ const WRITE_EVERY: Duration = Duration::from_millis(500);
 
 /// Changed entries that wait at most.
 const UNWRITTEN_MAX: usize = 8192;
+
+/// Ids that are learned with every write: a few milliseconds of work.
+const LEARNED_AT_ONCE: usize = 10_000;
 
 const HEAD: &[u8] = b"h";
 const ENTRY: u8 = b'e';
@@ -116,6 +122,15 @@ struct Unwritten {
     since: Option<Instant>,
 }
 
+/// How far the ids in sled are in the filter. Learning them all at once would hold up the start.
+#[derive(Debug)]
+enum Learning {
+    /// Those up to this key.
+    After(Vec<u8>),
+    /// All of them: what the filter does not know is not there.
+    Done,
+}
+
 /// One partition's tree, and what is not yet in it.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -125,6 +140,9 @@ pub(crate) struct Store {
     written: Cell<u64>,
     /// Executions that something happened to lately.
     active: RefCell<HashMap<ExecutionId, Execution>>,
+    /// Ids of all entries, once [`Learning`] is through with them.
+    filter: RefCell<Filter>,
+    learning: RefCell<Learning>,
     /// A failure of a read inside the pure core, which has no error for it; found by [`Store::check`].
     failed: RefCell<Option<Failed>>,
 }
@@ -136,6 +154,8 @@ impl Store {
             unwritten: RefCell::default(),
             written: Cell::new(0),
             active: RefCell::default(),
+            filter: RefCell::default(),
+            learning: RefCell::new(Learning::After(vec![ENTRY])),
             failed: RefCell::default(),
         }
     }
@@ -156,6 +176,7 @@ impl Store {
     pub(crate) fn apply(&self, changes: Vec<Change>, head: &Head) -> Result<(), Failed> {
         let mut unwritten = self.unwritten.borrow_mut();
         let mut active = self.active.borrow_mut();
+        let mut filter = self.filter.borrow_mut();
         for change in changes {
             match change.execution.filter(|execution| !execution.over) {
                 Some(execution) => {
@@ -171,12 +192,13 @@ impl Store {
                     }
                 }
             }
+            filter.insert(&change.id);
             unwritten.entries.insert(change.id, change.entry);
         }
         unwritten.head = Some(head.clone());
         let since = *unwritten.since.get_or_insert_with(Instant::now);
         let full = unwritten.entries.len() >= UNWRITTEN_MAX || active.len() > ACTIVE_MAX;
-        drop((unwritten, active));
+        drop((unwritten, active, filter));
         if full || since.elapsed() >= WRITE_EVERY { self.write() } else { Ok(()) }
     }
 
@@ -207,7 +229,29 @@ impl Store {
         if active.len() > ACTIVE_MAX {
             active.clear();
         }
+        self.learn()
+    }
+
+    /// Brings the next ids from sled into the filter.
+    fn learn(&self) -> Result<(), Failed> {
+        let mut learning = self.learning.borrow_mut();
+        let Learning::After(after) = &mut *learning else { return Ok(()) };
+        let mut filter = self.filter.borrow_mut();
+        let bounds = (Bound::Excluded(std::mem::take(after)), Bound::Excluded(vec![ENTRY + 1]));
+        let mut last = None;
+        for (looked, key) in self.tree.range(bounds).keys().take(LEARNED_AT_ONCE).enumerate() {
+            let key = key.map_err(Failed::new)?;
+            let id = key.get(1..).and_then(|id| id.try_into().ok()).map(ExecutionId::from_bytes);
+            filter.insert(&id.ok_or_else(|| Failed::new("a key of another kind"))?);
+            last = (looked + 1 == LEARNED_AT_ONCE).then(|| key.to_vec());
+        }
+        *learning = last.map_or(Learning::Done, Learning::After);
         Ok(())
+    }
+
+    /// Whether there is certainly no entry of an execution.
+    fn lacks(&self, id: &ExecutionId) -> bool {
+        matches!(*self.learning.borrow(), Learning::Done) && !self.filter.borrow().may_have(id)
     }
 
     /// Every execution that is not over.
@@ -249,6 +293,9 @@ impl Store {
 
 impl Projection for Store {
     fn entry(&self, id: &ExecutionId) -> Option<Entry> {
+        if self.lacks(id) {
+            return None;
+        }
         let unwritten = self.unwritten.borrow().entries.get(id).cloned();
         unwritten.or_else(|| self.read(ENTRY, id, decode_entry))
     }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use tokio::runtime::Handle;
 use windhover_console::Console;
 use windhover_engine::Engine;
 use windhover_eventlog::{
@@ -20,7 +21,7 @@ use windhover_eventlog::{
 use windhover_proto::codec;
 
 use super::{
-    Options, address, banner,
+    Options, address, background, banner,
     common::{Common, block_on, end_streams_at, engine_not_ready, finish, is_ready, make_folder},
     key, listen,
     nats::PARTITIONS_DEFAULT,
@@ -36,10 +37,13 @@ const READY_POLL: Duration = Duration::from_millis(10);
 
 /// Runs the server until it is told to end.
 pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
-    block_on(serve(options))
+    let background = background::runtime().context("threads cannot be made")?;
+    let ended = block_on(serve(options, background.handle().clone()));
+    background.shutdown_background();
+    ended
 }
 
-async fn serve(options: Options) -> anyhow::Result<()> {
+async fn serve(options: Options, background: Handle) -> anyhow::Result<()> {
     let stop = Stop::on_signals()?;
     options.working.allowed_hosts()?;
     let listener = listen::open(&options.listening.listen, options.exposure()).await?;
@@ -47,7 +51,7 @@ async fn serve(options: Options) -> anyhow::Result<()> {
     let common = open(&options, bound).await?;
     let mut watcher = Watcher::new(&options.flows, &options.data, common.deployments.clone(), options.removed())?;
     watcher.look().await.iter().for_each(watch::tell);
-    let engine = start_engine(&options, &common).await?;
+    let engine = start_engine(&options, &common, &background).await?;
     let console = start_console(&options, &common, &engine)?;
     let asked: SharedOwners = match &common.nats {
         Some(nats) => nats.owners(),
@@ -91,13 +95,16 @@ async fn open(options: &Options, bound: SocketAddr) -> anyhow::Result<Common> {
     Common::new(log, None, Some(seal), url).await
 }
 
-async fn start_engine(options: &Options, common: &Common) -> anyhow::Result<Arc<Engine>> {
+/// Starts the engine; whatever it does later runs in the background.
+async fn start_engine(options: &Options, common: &Common, background: &Handle) -> anyhow::Result<Arc<Engine>> {
     let config = options.working.config(options.data.join("engine"), options.keeping, &common.url)?;
-    let started = match &common.nats {
-        Some(nats) => {
-            let cluster = nats.join(Duration::from_secs(options.engine_ttl)).await?;
-            Engine::start_in(cluster, common.engine_parts(), config)
-        }
+    let cluster = match &common.nats {
+        Some(nats) => Some(nats.join(Duration::from_secs(options.engine_ttl)).await?),
+        None => None,
+    };
+    let _here = background.enter();
+    let started = match cluster {
+        Some(cluster) => Engine::start_in(cluster, common.engine_parts(), config),
         None => Engine::start(common.engine_parts(), config, Some(common.cap.clone())),
     };
     started.context("the engine cannot start")

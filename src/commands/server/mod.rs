@@ -1,6 +1,7 @@
 //! `windhover server`: run one process that plays one role or all of them.
 
 mod address;
+mod background;
 mod banner;
 mod common;
 mod groups;
