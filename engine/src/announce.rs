@@ -10,7 +10,7 @@ use windhover_eventlog::{
     cluster::Owner,
 };
 
-use crate::{progress::Progress, question::Asked};
+use crate::{entrance::Entrance, progress::Progress};
 
 /// Somebody wants to own a partition of this engine.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ pub(crate) struct Release {
 #[derive(Debug)]
 pub(crate) struct PartitionOwner {
     pub(crate) number: u16,
-    pub(crate) questions: mpsc::Sender<Asked>,
+    pub(crate) entrance: Arc<Entrance>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) releases: mpsc::Sender<Release>,
 }
 
 impl Owner for PartitionOwner {
     fn ask(&self, question: Question) -> BoxFuture<'static, Option<Answer>> {
-        ask(self.questions.clone(), question).boxed()
+        self.entrance.clone().ask(question).boxed()
     }
 
     fn settled(&self, inbox: Position) -> BoxFuture<'static, Option<Position>> {
@@ -53,11 +53,4 @@ impl Owner for PartitionOwner {
         }
         .boxed()
     }
-}
-
-/// Puts a question to a partition; `None` when too many wait, or when it stops before it knows the answer.
-pub(crate) async fn ask(questions: mpsc::Sender<Asked>, question: Question) -> Option<Answer> {
-    let (reply, answer) = oneshot::channel();
-    questions.try_send(Asked { question, reply }).ok()?;
-    answer.await.ok()
 }

@@ -41,6 +41,9 @@ pub struct Config {
     pub public_url: String,
     /// Commits of a partition between two of its snapshots.
     pub snapshot_commits: u64,
+    /// Where turns are taken and calls are made; where the engine is started, when absent. Readers that somebody waits for stay
+    /// there in any case.
+    pub background: Option<tokio::runtime::Handle>,
 }
 
 impl Config {
@@ -53,6 +56,7 @@ impl Config {
             retention: Retention::default(),
             public_url: String::new(),
             snapshot_commits: 4096,
+            background: None,
         }
     }
 

@@ -23,6 +23,7 @@ use windhover_proto::core::Stimulus;
 
 use crate::{
     announce::{PartitionOwner, Release},
+    entrance,
     inbox::{self, Batch},
     owner::Condition,
     partition::{Mail, Partition, Shared, Stop},
@@ -52,7 +53,6 @@ pub(crate) struct Keeper {
     pub(crate) cap: Option<Arc<Cap>>,
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) cluster: Option<SharedCluster>,
-    pub(crate) questions: Vec<mpsc::Sender<Asked>>,
     pub(crate) releases: mpsc::Sender<Release>,
 }
 
@@ -142,6 +142,32 @@ struct Running {
 
 type Ending = (u16, Mail, Result<(), Stop>);
 
+/// The readers of the inbox: one hands out what is to be decided, the other tells who is the first one.
+struct Reading {
+    distributing: JoinHandle<()>,
+    greeting: JoinHandle<()>,
+}
+
+impl Reading {
+    /// Resolves when one of them ended.
+    async fn ended(&mut self) {
+        tokio::select! {
+            _ = &mut self.distributing => {}
+            _ = &mut self.greeting => {}
+        }
+    }
+
+    /// Resolves when both are gone for certain.
+    async fn stop(self) {
+        for reader in [self.distributing, self.greeting] {
+            if !reader.is_finished() {
+                reader.abort();
+                let _ = reader.await;
+            }
+        }
+    }
+}
+
 struct Shift<'a> {
     keeper: &'a Keeper,
     database: &'a Database,
@@ -149,7 +175,7 @@ struct Shift<'a> {
     taking: JoinSet<(u16, Result<Box<Partition>, Stop>)>,
     running: JoinSet<Ending>,
     snapshots: Arc<Vec<AtomicU64>>,
-    reading: Option<JoinHandle<()>>,
+    reading: Option<Reading>,
     /// When the inbox is read again, when it is not.
     read_at: Option<Instant>,
     ending: Option<Ended>,
@@ -173,7 +199,7 @@ impl<'a> Shift<'a> {
 
     async fn run(mut self, arriving: &mut Arriving, live: &mut Option<watch::Receiver<Live>>) -> Ended {
         let mut stopping = self.keeper.stopping.clone();
-        let trimmer = tokio::spawn(self.trimmer().run());
+        let trimmer = self.keeper.shared.background.spawn(self.trimmer().run());
         let ended = loop {
             let wanted = if self.ending.is_some() { BTreeSet::new() } else { self.keeper.wanted(live) };
             self.follow(&wanted);
@@ -189,7 +215,7 @@ impl<'a> Shift<'a> {
                 () = stop_requested(&mut stopping), if self.ending.is_none() => self.end(Ended::Shutdown),
                 () = sleep_until(wake_at) => self.read_if_due(),
                 () = finished(&mut self.reading) => {
-                    self.reading = None;
+                    self.stop_reading().await;
                     self.read_at = Some(Instant::now() + REST);
                 }
             }
@@ -225,7 +251,8 @@ impl<'a> Shift<'a> {
         let (sender, results) = mpsc::channel(RESULTS_WAITING_MAX);
         self.places[usize::from(number)] = Place::Taking(results);
         let (shared, database) = (self.keeper.shared.clone(), self.database.clone());
-        self.taking.spawn(take(number, shared, database, sender, self.keeper.cluster.clone()));
+        let taking = take(number, shared, database, sender, self.keeper.cluster.clone());
+        self.taking.spawn_on(taking, &self.keeper.shared.background);
     }
 
     /// A partition is at the head of its log and nobody else's any more: it runs, unless that is not wanted any more.
@@ -270,7 +297,7 @@ impl<'a> Shift<'a> {
         let (inbox, batches) = mpsc::channel(INBOX_WAITING_MAX);
         let (halt, shutdown) = watch::channel(false);
         let mail = Mail { inbox: batches, results, questions, shutdown };
-        self.running.spawn(run_contained(partition, mail));
+        self.running.spawn_on(run_contained(partition, mail), &self.keeper.shared.background);
         let announced = self.announce(number);
         self.places[usize::from(number)] =
             Place::Running(Running { halt, inbox, released: Vec::new(), _announced: announced });
@@ -278,9 +305,9 @@ impl<'a> Shift<'a> {
 
     fn announce(&self, number: u16) -> Option<Announced> {
         let cluster = self.keeper.cluster.as_ref()?;
-        let questions = self.keeper.questions.get(usize::from(number))?.clone();
+        let entrance = self.keeper.shared.entrances.get(usize::from(number))?.clone();
         let (progress, releases) = (self.keeper.shared.progress.clone(), self.keeper.releases.clone());
-        Some(cluster.announce(number, Arc::new(PartitionOwner { number, questions, progress, releases })))
+        Some(cluster.announce(number, Arc::new(PartitionOwner { number, entrance, progress, releases })))
     }
 
     fn ended(&mut self, ended: Result<Ending, tokio::task::JoinError>, arriving: &mut Arriving) {
@@ -292,6 +319,7 @@ impl<'a> Shift<'a> {
             }
         };
         let mut questions = mail.questions;
+        self.keeper.shared.entrances[usize::from(number)].reset();
         if self.keeper.cluster.is_some() {
             // Another engine knows the answers now: whoever asked asks again.
             while questions.try_recv().is_ok() {}
@@ -360,18 +388,27 @@ impl<'a> Shift<'a> {
         let consumed = (0..).zip(&inboxes).filter(|(_, inbox)| inbox.is_some());
         let from = consumed.map(|(number, _)| progress.standing(number).inbox_through).min();
         let Some(from) = from else { return };
-        let log = self.keeper.shared.parts.log.clone();
-        self.reading = Some(tokio::spawn(async move {
-            if let Err(error) = inbox::distribute(log, 0, Position(from), inboxes, progress).await {
+        let shared = &self.keeper.shared;
+        let open = shared.entrances.iter().zip(&inboxes);
+        let entrances = open.map(|(entrance, inbox)| inbox.as_ref().map(|_| entrance.clone())).collect();
+        let (log, from) = (shared.parts.log.clone(), Position(from));
+        let distributing = shared.background.spawn(async move {
+            if let Err(error) = inbox::distribute(log, 0, from, inboxes, progress).await {
                 tracing::error!(error = %causes(&error), "the inbox cannot be read; trying again");
             }
-        }));
+        });
+        let log = shared.parts.log.clone();
+        let greeting = tokio::spawn(async move {
+            if let Err(error) = entrance::greet(log, 0, from, entrances).await {
+                tracing::error!(error = %causes(&error), "the inbox cannot be read; trying again");
+            }
+        });
+        self.reading = Some(Reading { distributing, greeting });
     }
 
     async fn stop_reading(&mut self) {
         if let Some(reading) = self.reading.take() {
-            reading.abort();
-            let _ = reading.await;
+            reading.stop().await;
         }
     }
 
@@ -420,9 +457,9 @@ async fn sleep_until(at: Option<Instant>) {
     }
 }
 
-async fn finished(task: &mut Option<JoinHandle<()>>) {
-    match task {
-        Some(task) => drop(task.await),
+async fn finished(reading: &mut Option<Reading>) {
+    match reading {
+        Some(reading) => reading.ended().await,
         None => std::future::pending().await,
     }
 }
@@ -446,7 +483,9 @@ async fn take(
     cluster: Option<SharedCluster>,
 ) -> (u16, Result<Box<Partition>, Stop>) {
     let taken = async {
-        let mut store = database.partition(number)?;
+        let entrance = shared.entrances[usize::from(number)].clone();
+        entrance.reset();
+        let mut store = database.partition(number, entrance)?;
         let (head, snapshots) = recover::starting_point(&shared.parts.log, &mut store, number).await?;
         let mut partition = Box::new(Partition::new(number, shared, store, head, snapshots, results));
         if let Some(cluster) = cluster {

@@ -8,6 +8,7 @@ mod announce;
 mod clock;
 mod config;
 mod effect;
+mod entrance;
 mod filter;
 mod inbox;
 mod keeper;

@@ -12,6 +12,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
+    runtime::Handle,
     sync::{mpsc, watch},
     task::JoinHandle,
 };
@@ -23,13 +24,12 @@ use windhover_eventlog::{
 };
 
 use crate::{
-    announce,
     config::{Config, Parts},
     effect::{Client, Pool},
+    entrance::Entrance,
     keeper::{Arriving, Keeper},
     partition::Shared,
     progress::Progress,
-    question::Asked,
     store::Database,
 };
 
@@ -75,7 +75,6 @@ pub struct Status {
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
-    questions: Vec<mpsc::Sender<Asked>>,
     shutdown: watch::Sender<bool>,
     running: Mutex<Option<JoinHandle<()>>>,
     condition: Arc<Condition>,
@@ -150,9 +149,11 @@ impl Engine {
         }
         let effects = Pool::new(Client::new(&config.allowed_hosts)?, config.effects_max, cluster.clone());
         let progress = Progress::new(layout.partitions);
-        let shared = Arc::new(Shared { parts, config, progress, effects });
-        let (shutdown, stopping) = watch::channel(false);
         let (questions, receivers) = channels(layout.partitions, QUESTIONS_WAITING_MAX);
+        let entrances = questions.into_iter().map(|questions| Arc::new(Entrance::new(questions))).collect();
+        let background = config.background.clone().unwrap_or_else(Handle::current);
+        let shared = Arc::new(Shared { parts, config, progress, effects, entrances, background });
+        let (shutdown, stopping) = watch::channel(false);
         let (releases, released) = mpsc::channel(RELEASES_WAITING_MAX);
         let condition = Arc::<Condition>::default();
         Database::open(&shared.config.folder)?;
@@ -162,12 +163,11 @@ impl Engine {
             cap,
             stopping,
             cluster: cluster.clone(),
-            questions: questions.clone(),
             releases,
         };
         let arriving = Arriving { questions: receivers.into_iter().map(Some).collect(), releases: released };
         let running = Mutex::new(Some(tokio::spawn(keeper.keep_running(arriving))));
-        Ok(Arc::new(Self { shared, questions, shutdown, running, condition, cluster }))
+        Ok(Arc::new(Self { shared, shutdown, running, condition, cluster }))
     }
 
     /// How the engine is doing.
@@ -215,12 +215,11 @@ impl Drop for Engine {
 
 impl Owners for Engine {
     fn ask(&self, question: Question) -> BoxFuture<'static, Option<Answer>> {
-        let count = u16::try_from(self.questions.len()).unwrap_or(u16::MAX);
-        let partition = question.execution.partition(count);
-        let Some(sender) = self.questions.get(usize::from(partition)).cloned() else {
-            return Box::pin(std::future::ready(None));
-        };
-        announce::ask(sender, question).boxed()
+        let partition = question.execution.partition(self.shared.parts.log.layout().partitions);
+        match self.shared.entrances.get(usize::from(partition)) {
+            Some(entrance) => entrance.clone().ask(question).boxed(),
+            None => Box::pin(std::future::ready(None)),
+        }
     }
 
     fn settled(&self, inbox: Position) -> BoxFuture<'static, Option<Vec<Position>>> {

@@ -11,7 +11,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+};
 use windhover_eventlog::{Append, AppendError, Expect, LogName, Position, ReadError};
 use windhover_proto::{
     codec::{self, Consumed, RecordHash},
@@ -32,6 +35,7 @@ use crate::{
     clock,
     config::{Config, Parts},
     effect::Pool,
+    entrance::Entrance,
     inbox::Batch,
     progress::{Progress, Standing},
     question::{Asked, Desk, Todo},
@@ -75,6 +79,10 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) progress: Arc<Progress>,
     pub(crate) effects: Pool,
+    /// Where questions arrive, by partition.
+    pub(crate) entrances: Vec<Arc<Entrance>>,
+    /// Where turns are taken.
+    pub(crate) background: Handle,
 }
 
 /// Where a partition gets its work from.

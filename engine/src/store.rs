@@ -10,6 +10,7 @@ use std::{
     ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -21,7 +22,7 @@ use windhover_proto::{
     id::ExecutionId,
 };
 
-use crate::filter::Filter;
+use crate::entrance::Entrance;
 
 /// Memory for sled's pages, in bytes: the index of a few million executions.
 const CACHE_BYTES: u64 = 96 * 1024 * 1024;
@@ -38,8 +39,8 @@ const WRITE_EVERY: Duration = Duration::from_millis(500);
 /// Changed entries that wait at most.
 const UNWRITTEN_MAX: usize = 8192;
 
-/// Ids that are learned with every write: a few milliseconds of work.
-const LEARNED_AT_ONCE: usize = 10_000;
+/// Ids that are learned with every write: some tens of milliseconds of work.
+const LEARNED_AT_ONCE: usize = 50_000;
 
 const HEAD: &[u8] = b"h";
 const ENTRY: u8 = b'e';
@@ -77,9 +78,9 @@ impl Database {
         }
     }
 
-    pub(crate) fn partition(&self, partition: u16) -> Result<Store, Failed> {
+    pub(crate) fn partition(&self, partition: u16, entrance: Arc<Entrance>) -> Result<Store, Failed> {
         let tree = contained(|| self.0.open_tree(tree_name(partition)))?;
-        Ok(Store::new(tree))
+        Ok(Store::new(tree, entrance))
     }
 
     pub(crate) fn sweep(&self, partition: u16) -> Result<Sweep, Failed> {
@@ -140,21 +141,21 @@ pub(crate) struct Store {
     written: Cell<u64>,
     /// Executions that something happened to lately.
     active: RefCell<HashMap<ExecutionId, Execution>>,
-    /// Ids of all entries, once [`Learning`] is through with them.
-    filter: RefCell<Filter>,
+    /// Knows the ids of all entries, once [`Learning`] is through with them.
+    entrance: Arc<Entrance>,
     learning: RefCell<Learning>,
     /// A failure of a read inside the pure core, which has no error for it; found by [`Store::check`].
     failed: RefCell<Option<Failed>>,
 }
 
 impl Store {
-    fn new(tree: sled::Tree) -> Self {
+    fn new(tree: sled::Tree, entrance: Arc<Entrance>) -> Self {
         Self {
             tree,
             unwritten: RefCell::default(),
             written: Cell::new(0),
             active: RefCell::default(),
-            filter: RefCell::default(),
+            entrance,
             learning: RefCell::new(Learning::After(vec![ENTRY])),
             failed: RefCell::default(),
         }
@@ -176,7 +177,7 @@ impl Store {
     pub(crate) fn apply(&self, changes: Vec<Change>, head: &Head) -> Result<(), Failed> {
         let mut unwritten = self.unwritten.borrow_mut();
         let mut active = self.active.borrow_mut();
-        let mut filter = self.filter.borrow_mut();
+        self.entrance.changed(changes.iter().map(|change| &change.id));
         for change in changes {
             match change.execution.filter(|execution| !execution.over) {
                 Some(execution) => {
@@ -192,26 +193,26 @@ impl Store {
                     }
                 }
             }
-            filter.insert(&change.id);
             unwritten.entries.insert(change.id, change.entry);
         }
         unwritten.head = Some(head.clone());
         let since = *unwritten.since.get_or_insert_with(Instant::now);
         let full = unwritten.entries.len() >= UNWRITTEN_MAX || active.len() > ACTIVE_MAX;
-        drop((unwritten, active, filter));
+        drop((unwritten, active));
         if full || since.elapsed() >= WRITE_EVERY { self.write() } else { Ok(()) }
     }
 
     /// When to call [`Store::write`] though nothing happens; `None` when everything is written.
     pub(crate) fn write_due(&self) -> Option<Instant> {
-        self.unwritten.borrow().since.map(|since| since + WRITE_EVERY)
+        let learning = matches!(*self.learning.borrow(), Learning::After(_)).then(Instant::now);
+        self.unwritten.borrow().since.map(|since| since + WRITE_EVERY).or(learning)
     }
 
     /// Writes to sled what commits changed since the last time, as one batch: what a crash leaves is the state after some
     /// commit.
     pub(crate) fn write(&self) -> Result<(), Failed> {
         let Unwritten { entries, live, head, .. } = self.unwritten.take();
-        let Some(head) = head else { return Ok(()) };
+        let Some(head) = head else { return self.learn() };
         let mut active = self.active.borrow_mut();
         let mut batch = sled::Batch::default();
         for (id, entry) in &entries {
@@ -236,22 +237,21 @@ impl Store {
     fn learn(&self) -> Result<(), Failed> {
         let mut learning = self.learning.borrow_mut();
         let Learning::After(after) = &mut *learning else { return Ok(()) };
-        let mut filter = self.filter.borrow_mut();
         let bounds = (Bound::Excluded(std::mem::take(after)), Bound::Excluded(vec![ENTRY + 1]));
+        let mut ids = Vec::new();
         let mut last = None;
         for (looked, key) in self.tree.range(bounds).keys().take(LEARNED_AT_ONCE).enumerate() {
             let key = key.map_err(Failed::new)?;
             let id = key.get(1..).and_then(|id| id.try_into().ok()).map(ExecutionId::from_bytes);
-            filter.insert(&id.ok_or_else(|| Failed::new("a key of another kind"))?);
+            ids.push(id.ok_or_else(|| Failed::new("a key of another kind"))?);
             last = (looked + 1 == LEARNED_AT_ONCE).then(|| key.to_vec());
+        }
+        self.entrance.learn(ids.into_iter());
+        if last.is_none() {
+            self.entrance.learned();
         }
         *learning = last.map_or(Learning::Done, Learning::After);
         Ok(())
-    }
-
-    /// Whether there is certainly no entry of an execution.
-    fn lacks(&self, id: &ExecutionId) -> bool {
-        matches!(*self.learning.borrow(), Learning::Done) && !self.filter.borrow().may_have(id)
     }
 
     /// Every execution that is not over.
@@ -293,11 +293,11 @@ impl Store {
 
 impl Projection for Store {
     fn entry(&self, id: &ExecutionId) -> Option<Entry> {
-        if self.lacks(id) {
-            return None;
-        }
         let unwritten = self.unwritten.borrow().entries.get(id).cloned();
-        unwritten.or_else(|| self.read(ENTRY, id, decode_entry))
+        if unwritten.is_some() || self.entrance.lacks(id) {
+            return unwritten;
+        }
+        self.read(ENTRY, id, decode_entry)
     }
 
     fn live(&self, id: &ExecutionId) -> Option<Execution> {

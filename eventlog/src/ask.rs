@@ -16,7 +16,7 @@ use windhover_proto::{
 use crate::Position;
 
 /// One question. The owner answers when it knows; whoever asks sets the deadline and drops the future.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// The execution it is about.
     pub execution: ExecutionId,

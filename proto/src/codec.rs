@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     definitions::Definition,
     event::Event,
-    id::{ExecutionId, Fingerprint},
+    id::{DeliveryId, ExecutionId, Fingerprint},
     input::Input,
     time::Timestamp,
 };
@@ -138,6 +138,61 @@ impl InboxItem<'_> {
     /// When it is not an input of this version.
     pub fn input(&self) -> Result<Input, DecodeError> {
         serde_json::from_str(self.json).map_err(|error| malformed(0, error))
+    }
+}
+
+/// Who an input is about, read without the rest of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// The delivery and when it was received, of an input with a key: its sender asks whether it is the first one.
+    pub keyed: Option<(DeliveryId, Timestamp)>,
+}
+
+#[derive(Deserialize)]
+enum SeenInput {
+    WebhookReceived(SeenStart),
+    ExecutionRequested(SeenStart),
+    KillRequested(SeenRequest),
+    DeletionRequested(SeenRequest),
+}
+
+#[derive(Deserialize)]
+struct SeenStart {
+    execution: ExecutionId,
+    delivery: SeenDelivery,
+}
+
+#[derive(Deserialize)]
+struct SeenDelivery {
+    id: DeliveryId,
+    received_at: Timestamp,
+    #[serde(default)]
+    key: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct SeenRequest {
+    execution: ExecutionId,
+}
+
+impl InboxItem<'_> {
+    /// Reads who the input is about.
+    ///
+    /// # Errors
+    /// When it is not an input of this version.
+    pub fn arrival(&self) -> Result<Arrival, DecodeError> {
+        let seen = serde_json::from_str(self.json).map_err(|error| malformed(0, error))?;
+        Ok(match seen {
+            SeenInput::WebhookReceived(start) | SeenInput::ExecutionRequested(start) => {
+                let SeenDelivery { id, received_at, key } = start.delivery;
+                Arrival { execution: start.execution, keyed: key.map(|_| (id, received_at)) }
+            }
+            SeenInput::KillRequested(request) | SeenInput::DeletionRequested(request) => {
+                Arrival { execution: request.execution, keyed: None }
+            }
+        })
     }
 }
 

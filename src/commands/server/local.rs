@@ -24,13 +24,16 @@ use super::{
     Options, address, background, banner,
     common::{Common, block_on, end_streams_at, engine_not_ready, finish, is_ready, make_folder},
     key, listen,
-    nats::PARTITIONS_DEFAULT,
     patient::Patient,
     shown::Shown,
     stop::Stop,
     surroundings::ProcessEnvironment,
     watch::{self, Watcher},
 };
+
+/// Partitions of a new embedded log. One process owns all of them, so they only have to keep its processors busy, and every one
+/// more makes commits smaller.
+const PARTITIONS_DEFAULT: u16 = 4;
 
 /// How often a starting server looks whether its parts are ready.
 const READY_POLL: Duration = Duration::from_millis(10);
@@ -95,14 +98,14 @@ async fn open(options: &Options, bound: SocketAddr) -> anyhow::Result<Common> {
     Common::new(log, None, Some(seal), url).await
 }
 
-/// Starts the engine; whatever it does later runs in the background.
+/// Starts the engine; its turns are taken in the background.
 async fn start_engine(options: &Options, common: &Common, background: &Handle) -> anyhow::Result<Arc<Engine>> {
-    let config = options.working.config(options.data.join("engine"), options.keeping, &common.url)?;
+    let mut config = options.working.config(options.data.join("engine"), options.keeping, &common.url)?;
+    config.background = Some(background.clone());
     let cluster = match &common.nats {
         Some(nats) => Some(nats.join(Duration::from_secs(options.engine_ttl)).await?),
         None => None,
     };
-    let _here = background.enter();
     let started = match cluster {
         Some(cluster) => Engine::start_in(cluster, common.engine_parts(), config),
         None => Engine::start(common.engine_parts(), config, Some(common.cap.clone())),

@@ -15,7 +15,7 @@ use windhover_eventlog::{
 use windhover_proto::{codec, seal::SealKey};
 
 /// Partitions of a new log when nobody says how many.
-pub(crate) const PARTITIONS_DEFAULT: u16 = 16;
+pub(super) const PARTITIONS_DEFAULT: u16 = 16;
 
 /// How long NATS is waited for at the start: it may be starting too.
 const START_WAIT_MAX: Duration = Duration::from_secs(15);
@@ -109,7 +109,7 @@ pub(crate) struct NatsOptions {
     #[arg(long = "nats-tls-first", env = "WINDHOVER_NATS_TLS_FIRST",
           value_parser = clap::builder::FalseyValueParser::new())]
     tls_first: bool,
-    /// Number of partitions; fixed when the log is made. 16 for a new log, as the log has it otherwise.
+    /// Number of partitions; fixed when the log is made. For a new log 16, embedded 4; as the log has it otherwise.
     #[arg(long, value_name = "N", env = "WINDHOVER_PARTITIONS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) partitions: Option<u16>,
 }
