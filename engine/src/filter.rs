@@ -5,11 +5,11 @@
 
 use windhover_proto::id::ExecutionId;
 
-/// Bits for each id; with [`PLACES`] one id in three hundred that is not there is looked up all the same.
-const BITS_PER_ID: usize = 12;
+/// Bits for each id; with [`PLACES`] one id in ten thousand that is not there is looked up all the same.
+const BITS_PER_ID: usize = 20;
 
 /// Bits that an id sets.
-const PLACES: u64 = 6;
+const PLACES: u64 = 10;
 
 /// Ids that the first layer has room for.
 const FIRST_IDS: usize = 4096;
@@ -101,7 +101,7 @@ mod tests {
         (0..50_000).for_each(|number| filter.insert(&id(number)));
         assert!((0..50_000).all(|number| filter.may_have(&id(number))));
         let wrong = (50_000..150_000).filter(|number| filter.may_have(&id(*number))).count();
-        assert!(wrong < 3_000, "{wrong} of 100 000");
+        assert!(wrong < 100, "{wrong} of 100 000");
         assert!(filter.layers.len() > 3, "it grew");
     }
 }

@@ -38,6 +38,9 @@ const SETTLE_MAX: Duration = Duration::from_secs(1);
 /// How long an answer waits while the views are being made from the log: after a start without them.
 const MAKING_MAX: Duration = Duration::from_secs(10);
 
+/// How much the scheduler favours other threads (`man 2 setpriority`).
+const NICE: i32 = 5;
+
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// How long ended executions are shown, in days since their start.
@@ -96,7 +99,10 @@ impl Views {
         let shared = Arc::new(shared::Shared::open(folder, log, kept)?);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let own = shared.clone();
-        let thread = thread::Builder::new().name("views".into()).spawn(move || runtime.block_on(fold::run(own)))?;
+        let thread = thread::Builder::new().name("views".into()).spawn(move || {
+            stand_back();
+            runtime.block_on(fold::run(own));
+        })?;
         Ok(Self { shared, decided: AtomicU64::new(0), thread: Mutex::new(Some(thread)) })
     }
 
@@ -206,6 +212,14 @@ impl Drop for Views {
         if let Some(thread) = thread {
             let _ = thread.join();
         }
+    }
+}
+
+/// Lowers the priority of the calling thread a little: whoever sends or asks goes first. Not being allowed to changes nothing but
+/// speed.
+fn stand_back() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "views are folded with the priority of requests");
     }
 }
 
