@@ -10,6 +10,7 @@ mod health;
 mod logs;
 mod logs_search;
 mod matching;
+mod namespaces;
 mod openapi;
 mod outputs;
 mod page;
@@ -46,6 +47,7 @@ fn routes() -> Vec<Route> {
         logs_search::routes(),
         flows::routes(),
         triggers::routes(),
+        namespaces::routes(),
         health::routes(),
         openapi::routes(),
     ];
@@ -56,7 +58,8 @@ pub(crate) fn router(parts: Arc<Parts>) -> Router {
     let mut router = Router::new();
     for Route { operation, handler } in routes() {
         for path in operation.path.routes() {
-            router = router.route(&path, handler.clone());
+            // Kestra takes a slash at the end of every address but a webhook's.
+            router = router.route(&path, handler.clone()).route(&format!("{path}/"), handler.clone());
         }
     }
     router.fallback(unknown).method_not_allowed_fallback(method_not_allowed).with_state(parts)

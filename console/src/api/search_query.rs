@@ -304,7 +304,8 @@ impl Field {
             Field::Id => SortValue::Text(id.to_string()),
             Field::Namespace => SortValue::Text(row.namespace.to_owned()),
             Field::Flow => SortValue::Text(row.flow.to_owned()),
-            Field::State => SortValue::Text(row.state.as_str().to_owned()),
+            // In the order of a life, as Kestra sorts them.
+            Field::State => SortValue::Number(Some(row.state as i64)),
             Field::Start => SortValue::Number(Some(row.start_ms)),
             Field::End => SortValue::Number(row.end_ms),
             Field::Duration => SortValue::Number(row.end_ms.map(|end_ms| end_ms - row.start_ms)),

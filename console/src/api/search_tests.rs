@@ -89,6 +89,10 @@ fn model(rows: &[(ExecutionId, Row)], keep: &str, sort: &str) -> Vec<ExecutionId
         "state.startDate:asc" => rows.sort_by_key(|(_, row)| row.start_ms),
         "flowId:desc" => rows.sort_by(|(_, one), (_, other)| other.flow.cmp(&one.flow)),
         "state.endDate:asc" => rows.sort_by_key(|(_, row)| row.end_ms),
+        "state.current:asc,flowId:desc" => rows.sort_by(|(_, one), (_, other)| {
+            // Running comes before what has ended, and success before failure.
+            (one.state, &other.flow).cmp(&(other.state, &one.flow))
+        }),
         _ => unreachable!("{sort}"),
     }
     rows.into_iter().map(|(id, _)| *id).collect()
@@ -117,6 +121,7 @@ proptest! {
         ]),
         sort in prop::sample::select(vec![
             "", "state.startDate:desc", "state.startDate:asc", "flowId:desc", "state.endDate:asc",
+            "state.current:asc,flowId:desc",
         ]),
         page in 1usize..5,
         size in 1usize..20,
