@@ -135,13 +135,12 @@ struct Sent {
 
 async fn read(service: &Service, parts: &Parts, body: &mut Body, hook: &Hook<'_>) -> Result<Sent, Problem> {
     let key = idempotency::key(&parts.headers)?;
-    if is_multipart(&parts.headers) {
-        let detail = "multipart/form-data is not supported: files are not stored yet; send JSON, text or a form";
-        return Err(Code::UnsupportedMediaType.because(detail));
+    // Kestra does not look at the body of a GET.
+    if parts.method != Method::GET {
+        check_type(&parts.headers)?;
     }
     let bytes_max = hook.webhook.body_bytes_max.unwrap_or(service.body_bytes_max);
     let bytes = body::read(body, bytes_max).await?;
-    // Kestra does not look at the body of a GET.
     let bytes = if parts.method == Method::GET { Bytes::new() } else { bytes };
     body::check_coding(&parts.headers, &bytes, bytes_max)?;
     let fingerprint = Fingerprint::of(&bytes);
@@ -158,9 +157,18 @@ async fn read(service: &Service, parts: &Parts, body: &mut Body, hook: &Hook<'_>
     Ok(Sent { key, fingerprint, object, request })
 }
 
-fn is_multipart(headers: &HeaderMap) -> bool {
+/// Refuses bodies that cannot be read: files, and text in a charset that nobody knows.
+fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    value.get(..19).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/form-data"))
+    if value.get(..19).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/form-data")) {
+        let detail = "multipart/form-data is not supported: files are not stored yet; send JSON, text or a form";
+        return Err(Code::UnsupportedMediaType.because(detail));
+    }
+    let unknown = std::str::from_utf8(value).ok().and_then(trigger::unknown_charset);
+    unknown.map_or(Ok(()), |charset| {
+        let detail = format!("the charset `{charset}` of the Content-Type is not known; send the body in UTF-8");
+        Err(Code::Unprocessable.because(detail))
+    })
 }
 
 /// A delivery about which everything is decided, ready to be kept.

@@ -77,6 +77,12 @@ fn text_of<'a>(content_type: &str, bytes: &'a [u8]) -> Cow<'a, str> {
     }
 }
 
+/// The charset that a content type of text declares and that nobody knows: the body cannot be read then.
+pub fn unknown_charset(content_type: &str) -> Option<&str> {
+    let is_text = content_type.is_empty() || is_text_type(content_type);
+    charset(content_type).filter(|name| is_text && Encoding::for_label(name.as_bytes()).is_none())
+}
+
 /// The `charset` of a content type.
 fn charset(content_type: &str) -> Option<&str> {
     let parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
@@ -289,6 +295,14 @@ mod tests {
         assert_eq!(shown("text/plain; Charset=\"utf-16be\"", b"\0a\0b").as_deref(), Some("ab"));
         assert_eq!(shown("text/plain; charset=nope", "\u{e9}".as_bytes()).as_deref(), Some("\u{e9}"));
         assert_eq!(shown("text/plain", b"a\xff").as_deref(), Some("a\u{fffd}"));
+    }
+
+    #[test]
+    fn a_charset_that_nobody_knows_is_told() {
+        assert_eq!(unknown_charset("text/plain; charset=nope"), Some("nope"));
+        assert_eq!(unknown_charset("application/json;charset="), Some(""));
+        assert_eq!(unknown_charset("application/json; charset=\"UTF-8\""), None);
+        assert_eq!(unknown_charset("image/png; charset=nope"), None);
     }
 
     #[test]

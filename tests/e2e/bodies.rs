@@ -94,6 +94,11 @@ async fn text_is_read_in_its_charset() {
     assert_eq!(seen(&server.api, "text/plain; charset=ISO-8859-1", &b"caf\xe9"[..]).await, "café");
     assert_eq!(seen(&server.api, "text/plain; charset=utf-8", "café").await, "café");
     assert_eq!(seen(&server.api, "application/json; charset=UTF-16BE", &b"\0{\0}"[..]).await, "{}");
+    for bad in ["text/plain; charset=nope", "application/json;charset="] {
+        let call = server.api.webhook(NAMESPACE, "f", "key").header("Content-Type", bad).body("{}");
+        let answer = call.send().await;
+        assert!(answer.status == 422 && answer.text().contains("charset"), "{bad}: {}", answer.text());
+    }
 }
 
 #[tokio::test]
