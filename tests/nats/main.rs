@@ -1,6 +1,8 @@
 //! The parts as processes on a real nats-server, driven as their users drive them. One test a promise.
 
+mod compose;
 mod deploy;
+mod events;
 mod outage;
 mod ownership;
 mod refusals;

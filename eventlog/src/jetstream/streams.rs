@@ -145,7 +145,14 @@ async fn settle_once(
     if wanted == found {
         return Ok(found);
     }
-    let updated = context.update_stream(&wanted).await.map_err(|cause| failed(cause.into()))?;
+    let updated = match context.update_stream(&wanted).await {
+        Err(cause) if wanted.max_bytes > 0 && is_over_storage(&cause.kind()) => {
+            tell_uncapped(&wanted);
+            context.update_stream(&Config { max_bytes: -1, ..wanted }).await
+        }
+        updated => updated,
+    };
+    let updated = updated.map_err(|cause| failed(cause.into()))?;
     check_key(&updated.config, options)?;
     Ok(updated.config)
 }
@@ -180,7 +187,14 @@ async fn create(
 ) -> Result<Created, OpenError> {
     let fresh = Config { name: names.stream(log), subjects: vec![names.subject(log)], ..Config::default() };
     let wanted = Config { deny_delete: true, ..adjusted(fresh, options, layout, log) };
-    match context.create_stream(wanted).await {
+    let created = match context.create_stream(wanted.clone()).await {
+        Err(cause) if wanted.max_bytes > 0 && is_over_storage(&cause.kind()) => {
+            tell_uncapped(&wanted);
+            context.create_stream(Config { max_bytes: -1, ..wanted }).await
+        }
+        created => created,
+    };
+    match created {
         Ok(stream) => Ok(Created::New(Box::new(stream.cached_info().config.clone()))),
         // Two roles that start together: the other one was faster.
         Err(cause) if is_name_taken(&cause.kind()) => Ok(Created::BySomebodyElse),
@@ -191,6 +205,21 @@ async fn create(
 fn is_absent(kind: &GetStreamErrorKind) -> bool {
     matches!(kind, GetStreamErrorKind::JetStream(error)
         if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)
+}
+
+/// NATS reserves what a stream is capped at, and refuses a cap that is larger than what it has.
+fn is_over_storage(kind: &CreateStreamErrorKind) -> bool {
+    matches!(kind, CreateStreamErrorKind::JetStream(error)
+        if error.error_code() == jetstream::ErrorCode::STORAGE_RESOURCES_EXCEEDED)
+}
+
+fn tell_uncapped(wanted: &Config) {
+    tracing::warn!(
+        stream = wanted.name,
+        "NATS has no {} bytes to reserve, so the inbox has no cap of its own: a full NATS answers 503; give it more storage, or \
+         a smaller --disk-max",
+        wanted.max_bytes
+    );
 }
 
 fn is_name_taken(kind: &CreateStreamErrorKind) -> bool {
