@@ -1,8 +1,9 @@
 //! One connection to NATS, as the log needs it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use async_nats::{Client, ConnectOptions};
+use async_nats::{Client, ConnectOptions, Event};
+use tokio::sync::watch;
 
 use super::options::{Credentials, Encryption, Options, Tls};
 use crate::OpenError;
@@ -14,18 +15,49 @@ const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// How long one server may take to accept a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
+/// Counts how often the connection was lost. What was asked before a loss is never answered, and the client does not say so.
+pub(super) type Losses = watch::Receiver<u64>;
+
 /// Connects, or says which address did not answer.
 pub(super) async fn connect(options: &Options, credentials: &Credentials) -> Result<Client, OpenError> {
+    connect_counting(options, credentials).await.map(|(client, _)| client)
+}
+
+/// Connects, and counts losses of the connection.
+pub(super) async fn connect_counting(
+    options: &Options,
+    credentials: &Credentials,
+) -> Result<(Client, Losses), OpenError> {
+    let (lost, losses) = watch::channel(0);
+    let lost = Arc::new(lost);
     let failed = |cause: Box<dyn std::error::Error + Send + Sync>| store_error(options, cause);
     let connection = authenticate(ConnectOptions::new(), credentials).await.map_err(|cause| failed(cause.into()))?;
     let connection = encrypt(connection, &options.tls)
         .name("windhover")
         .ping_interval(PING_EVERY)
         .reconnect_delay_callback(reconnect_pause)
+        .event_callback(move |event| {
+            if matches!(event, Event::Disconnected | Event::Closed) {
+                lost.send_modify(|count| *count += 1);
+            }
+            std::future::ready(())
+        })
         .connection_timeout(CONNECT_MAX)
         .request_timeout(Some(options.append_timeout));
     let addresses: Vec<_> = options.url.split(',').map(|address| address.trim().to_owned()).collect();
-    connection.connect(addresses).await.map_err(|cause| failed(cause.into()))
+    let client = connection.connect(addresses).await.map_err(|cause| failed(cause.into()))?;
+    Ok((client, losses))
+}
+
+/// What a future gives, or `None` as soon as the connection is lost: then there will be no answer.
+pub(super) async fn unless_lost<T>(losses: &Losses, asking: impl Future<Output = T>) -> Option<T> {
+    let mut losses = losses.clone();
+    losses.mark_unchanged();
+    tokio::select! {
+        biased;
+        answer = asking => Some(answer),
+        Ok(()) = losses.changed() => None,
+    }
 }
 
 fn reconnect_pause(attempts: usize) -> Duration {

@@ -50,6 +50,7 @@ pub struct JetStream {
 
 struct Inner {
     client: Client,
+    losses: connect::Losses,
     context: jetstream::Context,
     names: Names,
     options: Options,
@@ -88,7 +89,7 @@ impl JetStream {
     /// server is not known to sync and that was not allowed.
     pub async fn open(options: Options, layout: Layout) -> Result<Arc<Self>, OpenError> {
         let names = Names::new(&options)?;
-        let client = connect::connect(&options, &options.credentials).await?;
+        let (client, losses) = connect::connect_counting(&options, &options.credentials).await?;
         let context = jetstream::context::ContextBuilder::new().timeout(API_ANSWER_MAX).build(client.clone());
         // One stream first: its metadata decides whether the rest is touched at all.
         let first = streams::settle(&context, &names, &options, layout, &LogName::Definitions).await?;
@@ -104,7 +105,18 @@ impl JetStream {
         streams::settle(&context, &names, &options, layout, &LogName::Definitions).await?;
         let settled = Mutex::new(logs.into_iter().chain([LogName::Definitions]).collect());
         Ok(Arc::new(Self {
-            inner: Arc::new(Inner { client, context, names, options, layout, durability, replicas, objects, settled }),
+            inner: Arc::new(Inner {
+                client,
+                losses,
+                context,
+                names,
+                options,
+                layout,
+                durability,
+                replicas,
+                objects,
+                settled,
+            }),
         }))
     }
 
@@ -158,14 +170,15 @@ impl Inner {
     fn check_connected(&self, log: &LogName) -> Result<(), ReadError> {
         match self.client.connection_state() {
             async_nats::connection::State::Connected => Ok(()),
-            _ => Err(ReadError::Store { log: log.clone(), cause: "there is no connection to NATS".into() }),
+            _ => Err(lost(log)),
         }
     }
 
     /// Asked of the stream's leader. A stream that does not exist is empty.
     async fn bounds(&self, log: &LogName) -> Result<Bounds, ReadError> {
         self.check_connected(log)?;
-        match self.context.get_stream(self.names.stream(log)).await {
+        let asking = self.context.get_stream(self.names.stream(log));
+        match connect::unless_lost(&self.losses, asking).await.ok_or_else(|| lost(log))? {
             Ok(stream) => {
                 let state = &stream.cached_info().state;
                 Ok(Bounds { first: Position(state.first_sequence.max(1)), head: Position(state.last_sequence) })
@@ -180,8 +193,9 @@ impl Inner {
         self.check_connected(log)?;
         let subject = format!("STREAM.MSG.GET.{}", self.names.stream(log));
         let request = serde_json::json!({ "seq": position.0 });
-        let answer: MessageAnswer =
-            self.context.request(subject, &request).await.map_err(|cause| read_error(log, cause))?;
+        let asking = self.context.request(subject, &request);
+        let answer = connect::unless_lost(&self.losses, asking).await.ok_or_else(|| lost(log))?;
+        let answer: MessageAnswer = answer.map_err(|cause| read_error(log, cause))?;
         match answer {
             MessageAnswer { message: Some(message), .. } => {
                 let stored = async_nats::jetstream::message::StreamMessage::try_from(message);
@@ -240,6 +254,10 @@ fn is_absent(code: jetstream::ErrorCode) -> bool {
 
 fn is_not_found(kind: &GetStreamErrorKind) -> bool {
     matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)
+}
+
+fn lost(log: &LogName) -> ReadError {
+    ReadError::Store { log: log.clone(), cause: "there is no connection to NATS".into() }
 }
 
 fn read_error(log: &LogName, cause: impl std::error::Error + Send + Sync + 'static) -> ReadError {

@@ -6,6 +6,7 @@ use async_nats::{HeaderMap, RequestErrorKind, connection::State, header};
 
 use super::{
     Inner,
+    connect::unless_lost,
     reply::{RETRY_PAUSE, Reply, refusal},
 };
 use crate::{Append, AppendError, Expect, LogName, Position};
@@ -56,7 +57,12 @@ async fn publish(inner: &Inner, append: &Append, deadline: Instant) -> Result<Re
     }
     let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let request = async_nats::Request::new().headers(headers(append)).payload(append.bytes.clone()).timeout(Some(left));
-    match inner.client.send_request(inner.names.subject(&append.log), request).await {
+    let asking = inner.client.send_request(inner.names.subject(&append.log), request);
+    let Some(answer) = unless_lost(&inner.losses, asking).await else {
+        let reason = "the connection to NATS was lost before it answered".to_owned();
+        return Err(AppendError::Unknown { log: append.log.clone(), reason });
+    };
+    match answer {
         Ok(message) => Ok(Reply::parse(&message.payload)),
         Err(cause) => match cause.kind() {
             // Nobody took the message, so nobody stored it.

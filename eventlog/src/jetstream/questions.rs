@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::{Inner, JetStream};
+use super::{Inner, JetStream, connect::unless_lost};
 use crate::{
     EventLog, Position,
     ask::{Answer, Owners, Question},
@@ -114,7 +114,8 @@ async fn tell(owner: &dyn Owner, asked: Asked) -> Told {
 async fn ask(inner: &Inner, partition: u16, asked: &Asked, within: Duration) -> Option<Told> {
     let payload = serde_json::to_vec(asked).map(Bytes::from).ok()?;
     let request = async_nats::Request::new().payload(payload).timeout(Some(within));
-    match inner.client.send_request(inner.names.ask(partition), request).await {
+    let asking = inner.client.send_request(inner.names.ask(partition), request);
+    match unless_lost(&inner.losses, asking).await? {
         Ok(message) => serde_json::from_slice(&message.payload).ok(),
         Err(cause) => {
             if cause.kind() != RequestErrorKind::NoResponders {
