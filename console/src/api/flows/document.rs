@@ -32,7 +32,9 @@ fn written(revision: &Revision, number: u32, at: Timestamp, deleted: Option<()>,
     members.insert("revision".into(), number.into());
     members.insert("updated".into(), at.to_string().into());
     members.insert("deleted".into(), deleted.is_some().into());
-    members.entry("disabled").or_insert(false.into());
+    for name in ["disabled", "draft"] {
+        members.entry(name).or_insert(false.into());
+    }
     members.remove("source");
     if source == Source::Shown {
         members.insert("source".into(), (*revision.source).into());
@@ -64,7 +66,7 @@ fn members(revision: &Revision) -> Map<String, Value> {
 pub(in crate::api) fn for_execution(revision: &Revision) -> Value {
     let whole = written(revision, revision.reference.revision, revision.deployed_at, None, Source::Left);
     let mut shown = Map::new();
-    for name in ["id", "namespace", "tenantId", "revision", "description", "disabled", "deleted", "labels", "inputs"] {
+    for name in ["id", "namespace", "tenantId", "revision", "description", "disabled", "draft", "deleted", "inputs"] {
         if let Some(value) = whole.get(name) {
             shown.insert(name.into(), value.clone());
         }
