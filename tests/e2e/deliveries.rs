@@ -98,3 +98,34 @@ async fn errors_are_problem_documents_with_a_status_and_a_detail() {
         assert!(problem["title"].is_string() && problem["detail"].is_string(), "{path}: {problem}");
     }
 }
+
+#[tokio::test]
+async fn a_sensitive_header_hides_what_is_made_of_it_and_nothing_else() {
+    let tasks = [
+        returns("body", "{{ trigger.body.n }}"),
+        returns("event", "{{ trigger.headers['X-GitHub-Event'] | first }}"),
+        returns("later", "{{ outputs.body.value }}!"),
+        returns("token", "{{ trigger.headers.Authorization | first }}"),
+        returns("changed", "{{ trigger.headers.Authorization | first | upper }}"),
+        returns("afterwards", "{{ outputs.changed.value | lower }} {{ outputs.body.value }}"),
+    ];
+    let server = launch().flow("f.yaml", &flow("f", &tasks.join("\n"), "")).start();
+    let call = server.api.webhook(NAMESPACE, "f", "key").header("Authorization", "Bearer hunter2-token");
+    let answer = call.header("X-GitHub-Event", "push").json(&json!({"n": 5})).send().await;
+    let execution = server.api.ended(&answer.id()).await;
+    let shown: Vec<_> =
+        execution["taskRunList"].as_array().expect("runs").iter().map(|run| &run["outputs"]["value"]).collect();
+    assert_eq!(shown, ["5", "push", "5!", "******", "******", "******"]);
+}
+
+#[tokio::test]
+async fn a_secret_in_a_default_of_an_input_is_masked_where_it_is_used() {
+    let inputs = "inputs:\n  - id: s\n    type: STRING\n    defaults: \"{{ secret('TOKEN') }}\"\n";
+    let source = format!("{}{inputs}", flow("f", &returns("out", "<{{ inputs.s }}>"), ""));
+    let server = launch().flow("f.yaml", &source).variable("SECRET_TOKEN", "aHVudGVyMi10b2tlbg==").start();
+    let id = server.api.webhook(NAMESPACE, "f", "key").body("{}").send().await.id();
+    let execution = server.api.ended(&id).await;
+    assert_eq!(execution["taskRunList"][0]["outputs"]["value"], "<******>", "{execution}");
+    let logs = server.api.get(&format!("/api/v1/main/logs/{id}")).await.text();
+    assert!(!logs.contains("hunter2-token"), "{logs}");
+}

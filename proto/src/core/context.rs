@@ -8,6 +8,7 @@ use super::{
     keep,
 };
 use crate::{
+    event::Kept,
     expr::{Env, Map, RenderError, Template, Templated, Value, Variables},
     flow::{Flow, Task},
     id::{TaskRunId, TriggerId},
@@ -27,10 +28,23 @@ pub(super) struct Context<'a> {
     task: Option<(&'a Task, TaskRunId)>,
     /// Values that were read from outside; the caller records that they were.
     reads: &'a RefCell<Vec<String>>,
-    trigger: OnceCell<Value>,
-    secrets: RefCell<Vec<String>>,
+    sight: Sight,
+    trigger: OnceCell<(Value, Vec<String>)>,
+    /// Sealed texts that were within reach of the rendering: sensitive headers, sealed outputs.
+    near: RefCell<Vec<String>>,
+    /// Secrets that the defaults of inputs read.
+    read: RefCell<Vec<String>>,
     /// Inputs whose defaults are known already, while the others' are rendered.
     defaults: RefCell<Option<Map>>,
+}
+
+/// Whether sealed values are opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// As the flow sees them.
+    Opened,
+    /// As everyone may see them.
+    Masked,
 }
 
 /// What a rendering gave, and which texts in it must not be shown.
@@ -53,8 +67,10 @@ impl<'a> Context<'a> {
             turn,
             task: None,
             reads,
+            sight: Sight::Opened,
             trigger: OnceCell::new(),
-            secrets: RefCell::default(),
+            near: RefCell::default(),
+            read: RefCell::default(),
             defaults: RefCell::default(),
         }
     }
@@ -67,24 +83,47 @@ impl<'a> Context<'a> {
 
     /// Renders a text.
     pub(super) fn render(&self, template: &Template) -> Result<Rendered<String>, RenderError> {
-        self.rendered(|env| template.render(self, env))
+        self.rendered(|context, env| template.render(context, env))
     }
 
     /// Renders a tree, member by member.
     pub(super) fn render_tree(&self, tree: &Templated) -> Result<Rendered<Value>, RenderError> {
-        self.rendered(|env| tree.render(self, env))
+        self.rendered(|context, env| tree.render(context, env))
     }
 
-    fn rendered<T>(
+    fn rendered<T: PartialEq>(
         &self,
-        render: impl FnOnce(&mut Env<'_>) -> Result<T, RenderError>,
+        render: impl Fn(&Context<'_>, &mut Env<'_>) -> Result<T, RenderError>,
     ) -> Result<Rendered<T>, RenderError> {
-        let mut env = Env::new(self.turn.surroundings, self.now().to_jiff(), self.seed());
-        let value = render(&mut env)?;
-        let mut secrets = self.secrets.take();
+        let mut env = self.env();
+        let value = render(self, &mut env)?;
+        let mut secrets = self.read.take();
         secrets.extend(env.secrets_used().iter().cloned());
-        self.reads.borrow_mut().extend(env.secrets_used().iter().cloned());
+        self.reads.borrow_mut().extend(secrets.iter().cloned());
+        let near = self.near.take();
+        if !near.is_empty() && !self.is_the_same_masked(&render, &value) {
+            secrets.extend(near);
+        }
         Ok(Rendered { value, secrets })
+    }
+
+    /// Whether a rendering gives the same when it does not see what is sealed: then nothing of that is in it.
+    fn is_the_same_masked<T: PartialEq>(
+        &self,
+        render: impl Fn(&Context<'_>, &mut Env<'_>) -> Result<T, RenderError>,
+        value: &T,
+    ) -> bool {
+        let reads = RefCell::default();
+        let blind = Context {
+            task: self.task,
+            sight: Sight::Masked,
+            ..Context::of_flow(self.execution, self.flow, self.turn, &reads)
+        };
+        render(&blind, &mut self.env()).is_ok_and(|masked| masked == *value)
+    }
+
+    fn env(&self) -> Env<'_> {
+        Env::new(self.turn.surroundings, self.now().to_jiff(), self.seed())
     }
 
     /// Random values depend on the execution, the task run and the attempt, so that a call that is rendered again after a
@@ -109,18 +148,23 @@ impl<'a> Context<'a> {
     /// Nothing for an execution that no trigger started.
     fn trigger(&self) -> Option<Value> {
         let trigger = self.execution.delivery.trigger.as_ref()?;
-        Some(self.trigger.get_or_init(|| self.make_trigger(trigger)).clone())
+        let (value, sealed) = self.trigger.get_or_init(|| self.make_trigger(trigger));
+        self.near.borrow_mut().extend(sealed.iter().cloned());
+        Some(value.clone())
     }
 
-    fn make_trigger(&self, trigger: &TriggerId) -> Value {
-        let Ok(request) = self.execution.delivery.request.parse() else { return Value::Null };
+    fn make_trigger(&self, trigger: &TriggerId) -> (Value, Vec<String>) {
+        let Ok(request) = self.execution.delivery.request.parse() else { return (Value::Null, Vec::new()) };
         let blob = self.turn.blob(&request);
-        let seen = trigger::variables(&request, blob.as_deref(), Sensitive::Opened(self.turn.seal));
-        self.secrets.borrow_mut().extend(seen.secrets);
+        let sensitive = match self.sight {
+            Sight::Opened => Sensitive::Opened(self.turn.seal),
+            Sight::Masked => Sensitive::Masked,
+        };
+        let seen = trigger::variables(&request, blob.as_deref(), sensitive);
         let mut map = seen.map;
         let id = Value::text(trigger.as_str());
         map.insert("_context", Value::map([("type", Value::text(trigger::WEBHOOK_TYPE)), ("id", id)]));
-        Value::Map(map.into())
+        (Value::Map(map.into()), seen.secrets)
     }
 
     fn flow_value(&self) -> Value {
@@ -168,14 +212,21 @@ impl<'a> Context<'a> {
     fn outputs_value(&self) -> Value {
         let mut map = Map::new();
         for run in &self.execution.task_runs {
-            let opened = run.outputs.as_ref().map(|kept| keep::open(kept, &self.execution.id, self.turn.seal));
-            let value = opened.map(|opened| {
-                self.secrets.borrow_mut().extend(opened.secrets);
-                opened.value
-            });
+            let value = run.outputs.as_ref().map(|kept| self.opened(kept));
             map.insert(run.task.as_str(), value.unwrap_or_else(|| Value::Map(Map::new().into())));
         }
         Value::Map(map.into())
+    }
+
+    fn opened(&self, kept: &Kept) -> Value {
+        match self.sight {
+            Sight::Masked => kept.shown().clone(),
+            Sight::Opened => {
+                let opened = keep::open(kept, &self.execution.id, self.turn.seal);
+                self.near.borrow_mut().extend(opened.secrets);
+                opened.value
+            }
+        }
     }
 
     fn tasks_value(&self) -> Value {
@@ -205,6 +256,7 @@ impl<'a> Context<'a> {
             self.defaults.borrow_mut().get_or_insert_default();
             let mut env = Env::new(self.turn.surroundings, self.turn.now.to_jiff(), self.execution.seed);
             if let Ok(value) = defaults.render(self, &mut env) {
+                self.read.borrow_mut().extend(env.secrets_used().iter().cloned());
                 insert_nested(self.defaults.borrow_mut().get_or_insert_default(), &input.id, value);
             }
         }
