@@ -103,6 +103,7 @@ fn webhook(flow: &str, key: &str, delivery: DeliveryId, body: &str, definitions_
         },
         labels: vec![],
         inputs: None,
+        secret_inputs: None,
         from: "trigger".into(),
     }
 }

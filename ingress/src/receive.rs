@@ -224,7 +224,8 @@ fn decide(
         definitions_at: found.table.position(),
         delivery,
         labels,
-        inputs,
+        inputs: inputs.shown,
+        secret_inputs: inputs.sealed,
         from: from(&parts.headers).to_owned(),
     };
     Ok(Received { input, object: sent.object, variables: Value::Map(variables.map.into()).to_json() })

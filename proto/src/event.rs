@@ -129,6 +129,9 @@ pub struct ExecutionCreated {
     /// The flow's inputs that were given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Value>,
+    /// Those of the type SECRET, sealed; `inputs` has them masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_inputs: Option<Sealed>,
     /// The delivery that started it.
     pub delivery: Delivery,
     /// What it replays; absent when nothing.

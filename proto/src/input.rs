@@ -6,6 +6,7 @@ use crate::{
     delivery::{Delivery, FlowRef},
     expr::Value,
     id::{DeliveryId, ExecutionId},
+    seal::Sealed,
 };
 
 /// One input. The partition of its execution decides what follows from it.
@@ -38,6 +39,9 @@ pub struct WebhookReceived {
     /// The flow's inputs as the trigger's `inputs` gave them, rendered and validated; absent when the trigger has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Value>,
+    /// Those of the type SECRET, sealed; `inputs` has them masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_inputs: Option<Sealed>,
     /// The label `system.from`: `trigger`, or `testEvent` for a delivery that says it is a test.
     pub from: String,
 }
@@ -59,6 +63,9 @@ pub struct ExecutionRequested {
     /// The flow's inputs, validated, defaults filled in; absent when the flow has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Value>,
+    /// Those of the type SECRET, sealed; `inputs` has them masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_inputs: Option<Sealed>,
     /// What is replayed; absent when nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replay>,

@@ -285,7 +285,7 @@ fn what_does_not_run_yet_is_refused_and_not_ignored() {
             "errors:\n  - id: s\n    type: io.kestra.plugin.core.flow.Pause\n",
             "errors[0].type: the task type `flow.Pause` is not supported yet",
         ),
-        ("inputs:\n  - id: a\n    type: SECRET\n", "inputs[0].type: the input type `SECRET` is not supported yet"),
+        ("inputs:\n  - id: a\n    type: FORM\n", "inputs[0].type: the input type `FORM` is not supported yet"),
     ] {
         let faults = faults(&format!("{HEAD}{lines}{TASKS}"));
         assert!(faults.len() == 1 && faults[0].starts_with(words), "{faults:?}");

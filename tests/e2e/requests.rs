@@ -374,3 +374,49 @@ async fn flow_outputs_have_their_types_and_one_that_cannot_be_converted_fails_th
     let execution = asked(&server.api, "?wait=true", &[]).await.json();
     assert_eq!(execution["state"]["current"], "FAILED", "{execution}");
 }
+
+#[tokio::test]
+async fn a_secret_input_is_sealed_shown_masked_and_used_in_clear_also_by_a_replay() {
+    let sink = windhover_testing::Sink::start().await;
+    let call = format!(
+        "  - id: call\n    type: io.kestra.plugin.core.http.Request\n    uri: \"http://{}/x\"\n    headers:\n      X-Token: \"{{{{ inputs.token }}}}\"",
+        sink.address()
+    );
+    let tasks =
+        [call, returns("out", "<{{ inputs.token }}> {{ inputs.plain }}"), returns("plain", "{{ inputs.plain }}")];
+    let inputs = "inputs:\n  - {id: token, type: SECRET, validator: '[a-z0-9-]+'}\n  - {id: plain, type: STRING}\n";
+    let launch = launch().flow("f.yaml", &bare("f", &tasks.join("\n"), inputs));
+    let launch = launch.argument("--allow-private-host").argument(sink.address());
+    let server = launch.start();
+    let refusal = asked(&server.api, "", &[("token", "NO"), ("plain", "x")]).await;
+    refused(&refusal, 422, "Invalid value for input `token`. Cause: token: it must match the pattern `[a-z0-9-]+`");
+    let answer = asked(&server.api, "", &[("token", "hunter2-token"), ("plain", "x")]).await;
+    let first = server.api.ended(&answer.id()).await;
+    assert_eq!(first["state"]["current"], "SUCCESS", "{first}");
+    let replay = call_replay(&server, &answer.id()).await;
+    for execution in [first, replay] {
+        assert_eq!(execution["inputs"], json!({"token": "******", "plain": "x"}));
+        assert_eq!(execution["taskRunList"][1]["outputs"]["value"], "<******> x");
+        assert_eq!(execution["taskRunList"][2]["outputs"]["value"], "x");
+    }
+    let tokens: Vec<_> = sink.received().iter().map(|call| call.header("x-token").to_owned()).collect();
+    assert_eq!(tokens, ["hunter2-token", "hunter2-token"]);
+    drop(server);
+    assert!(!holds(&launch.data(), b"hunter2-token"), "the token stands in clear in the data folder");
+}
+
+async fn call_replay(server: &Server, id: &str) -> Value {
+    let replayed = call(&server.api, Method::POST, &format!("{id}/actions/replay")).await;
+    server.api.ended(&replayed.id()).await
+}
+
+/// Whether bytes stand anywhere in the files of a folder.
+fn holds(folder: &std::path::Path, bytes: &[u8]) -> bool {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    entries.map(|entry| entry.expect("an entry").path()).any(|path| {
+        if path.is_dir() {
+            return holds(&path, bytes);
+        }
+        std::fs::read(&path).is_ok_and(|content| content.windows(bytes.len()).any(|window| window == bytes))
+    })
+}

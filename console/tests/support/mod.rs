@@ -88,6 +88,7 @@ pub fn created_by(flow: &str, body: RequestBody) -> Event {
         seed: 1,
         labels: vec![("team".into(), flow.into())],
         inputs: None,
+        secret_inputs: None,
         delivery: Delivery {
             id: DeliveryId::from_bytes([1; 16]),
             trigger: Some("hook".parse().unwrap()),

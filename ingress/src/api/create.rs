@@ -63,8 +63,8 @@ async fn create_one(call: &Call, body: &mut Body) -> Result<Response, Refusal> {
     let moment = Moment::of(delivery, call.service().now());
     let execution = execution_id(&revision, key.as_ref());
     let reference = &revision.reference;
-    let surroundings = call.service().surroundings();
-    let inputs = Asked { reference, flow, execution, moment, surroundings }.resolve(&fields)?;
+    let (surroundings, seal) = (call.service().surroundings(), call.service().seal.as_ref());
+    let inputs = Asked { reference, flow, execution, moment, surroundings, seal }.resolve(&fields)?;
     let labels = asked.labels.of_execution(&flow.labels, key.as_ref().map(|key| key.id.as_str()), &execution);
     let delivery = Delivery {
         id: delivery,
@@ -81,7 +81,8 @@ async fn create_one(call: &Call, body: &mut Body) -> Result<Response, Refusal> {
         definitions_at,
         delivery,
         labels,
-        inputs,
+        inputs: inputs.shown,
+        secret_inputs: inputs.sealed,
         replay: None,
     };
     Ok(submit(call, request, asked.waits).await?)

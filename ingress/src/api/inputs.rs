@@ -8,9 +8,13 @@ use windhover_proto::{
     flow::{Flow, resolve_inputs},
     id::ExecutionId,
     problem::{Code, Problem},
+    seal::SealKey,
 };
 
-use crate::context::{self, Moment};
+use crate::{
+    context::{self, Moment},
+    inputs::Inputs,
+};
 
 /// What defaults and conditions of inputs see.
 pub(super) struct Asked<'a> {
@@ -19,33 +23,41 @@ pub(super) struct Asked<'a> {
     pub(super) execution: ExecutionId,
     pub(super) moment: Moment,
     pub(super) surroundings: &'a dyn Surroundings,
+    pub(super) seal: Option<&'a SealKey>,
 }
 
 impl Asked<'_> {
-    /// The inputs that were given, read as the flow declares them, with defaults for the others; none when the flow takes
+    /// The inputs that were given, read as the flow declares them, with defaults for the others; nothing when the flow takes
     /// none.
     ///
     /// # Errors
     /// 422 with everything that is wrong.
-    pub(super) fn resolve(&self, given: &Map) -> Result<Option<Value>, Problem> {
+    pub(super) fn resolve(&self, given: &Map) -> Result<Inputs, Problem> {
         if self.flow.inputs.is_empty() {
-            return Ok(None);
+            return Ok(Inputs::default());
         }
         let read_secret = Cell::new(false);
-        let mut render =
-            |tree: &Templated, inputs: &Map| self.render(tree, inputs, &read_secret).map_err(|error| error.to_string());
+        let secret_defaults = self.flow.inputs.iter().filter(|input| input.is_secret());
+        let secret_defaults: Vec<&Templated> = secret_defaults.filter_map(|input| input.defaults.as_ref()).collect();
+        let mut render = |tree: &Templated, inputs: &Map| {
+            let read_before = read_secret.get();
+            let value = self.render(tree, inputs, &read_secret).map_err(|error| error.to_string())?;
+            if secret_defaults.iter().any(|default| std::ptr::eq(*default, tree)) {
+                read_secret.set(read_before);
+            }
+            Ok(value)
+        };
         let resolved = resolve_inputs(&self.flow.inputs, given, &mut render).map_err(|wrong| {
             let reasons: Vec<_> = wrong.iter().map(ToString::to_string).collect();
             invalid(reasons.join("; "))
         })?;
         if read_secret.get() {
             return Err(invalid(
-                "a default of an input holds a secret, and inputs are kept in clear; read `secret(…)` in the task that needs \
-                 it instead"
+                "a default of an input holds a secret, and inputs are kept in clear; give it the type SECRET"
                     .to_owned(),
             ));
         }
-        Ok(Some(Value::Map(resolved.values.into())))
+        Inputs::of(&resolved, self.seal)
     }
 
     fn render(&self, tree: &Templated, inputs: &Map, read_secret: &Cell<bool>) -> Result<Value, RenderError> {

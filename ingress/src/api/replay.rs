@@ -11,7 +11,6 @@ use windhover_proto::{
     core::Execution,
     definitions::Revision,
     delivery::Delivery,
-    expr::Value,
     id::{DeliveryId, ExecutionId},
     input::{ExecutionRequested, Replay},
     problem::{Code, Problem},
@@ -25,7 +24,7 @@ use super::{
     labels, query,
     submit::{Waits, submit},
 };
-use crate::{answer::Refusal, context::Moment, receive::random_bits};
+use crate::{answer::Refusal, context::Moment, inputs::Inputs, receive::random_bits};
 
 /// The label of every replay.
 const REPLAY: &str = "system.replay";
@@ -38,7 +37,7 @@ pub(super) async fn replay(
 ) -> Response {
     match Call::new(api, path, request) {
         Ok((call, mut body)) => {
-            let done = replay_one(&call, &mut body, Inputs::Same).await;
+            let done = replay_one(&call, &mut body, From::Replayed).await;
             call.answer(done, body).await
         }
         Err(response) => *response,
@@ -53,7 +52,7 @@ pub(super) async fn replay_with_inputs(
 ) -> Response {
     match Call::new(api, path, request) {
         Ok((call, mut body)) => {
-            let done = replay_one(&call, &mut body, Inputs::OfForm).await;
+            let done = replay_one(&call, &mut body, From::Form).await;
             call.answer(done, body).await
         }
         Err(response) => *response,
@@ -62,12 +61,12 @@ pub(super) async fn replay_with_inputs(
 
 /// Where the inputs of a replay come from.
 #[derive(Clone, Copy)]
-enum Inputs {
-    Same,
-    OfForm,
+enum From {
+    Replayed,
+    Form,
 }
 
-async fn replay_one(call: &Call, body: &mut Body, inputs: Inputs) -> Result<Response, Refusal> {
+async fn replay_one(call: &Call, body: &mut Body, inputs: From) -> Result<Response, Refusal> {
     let number = revision_number(call)?;
     let replayed = call.execution().await?;
     if !replayed.state().is_terminal() {
@@ -78,12 +77,13 @@ async fn replay_one(call: &Call, body: &mut Body, inputs: Inputs) -> Result<Resp
     let flow = executable(&revision)?;
     let (execution, delivery) = (ExecutionId::from_bytes(random_bits()), DeliveryId::from_bytes(random_bits()));
     let moment = Moment::of(delivery, call.service().now());
-    let inputs: Option<Value> = match inputs {
-        Inputs::Same => replayed.inputs.clone(),
-        Inputs::OfForm => {
+    let inputs = match inputs {
+        From::Replayed => Inputs { shown: replayed.inputs.clone(), sealed: replayed.secret_inputs.clone() },
+        From::Form => {
             let fields = form::read(call, body).await?;
             let (reference, surroundings) = (&revision.reference, call.service().surroundings());
-            Asked { reference, flow, execution, moment, surroundings }.resolve(&fields)?
+            let seal = call.service().seal.as_ref();
+            Asked { reference, flow, execution, moment, surroundings, seal }.resolve(&fields)?
         }
     };
     let mut labels = replayed.labels.clone();
@@ -94,7 +94,8 @@ async fn replay_one(call: &Call, body: &mut Body, inputs: Inputs) -> Result<Resp
         definitions_at: position,
         delivery: Delivery { id: delivery, received_at: moment.now, key: None, ..replayed.delivery.clone() },
         labels,
-        inputs,
+        inputs: inputs.shown,
+        secret_inputs: inputs.sealed,
         replay: Some(Replay { of: replayed.id, original: replayed.original(), attempt: replayed.attempt() + 1 }),
     };
     Ok(submit(call, request, Waits::Stored).await?)

@@ -81,6 +81,7 @@ fn begun(request: &ExecutionRequested) -> Execution {
         seed: 0,
         labels: request.labels.clone(),
         inputs: request.inputs.clone(),
+        secret_inputs: request.secret_inputs.clone(),
         delivery: request.delivery.clone(),
         replay: request.replay,
     }));

@@ -270,6 +270,7 @@ fn execution(first: &WebhookReceived, state: &str, outputs: Option<&str>) -> Exe
         seed: 1,
         labels: vec![("system.from".to_owned(), first.from.clone())],
         inputs: first.inputs.clone(),
+        secret_inputs: None,
         delivery: first.delivery.clone(),
         suppressed: Default::default(),
         history: serde_json::from_str(&history).unwrap(),

@@ -33,6 +33,7 @@ fn create(id: ExecutionId, created: &ExecutionCreated, at: Timestamp) -> Executi
         seed: created.seed,
         labels: created.labels.clone(),
         inputs: created.inputs.clone(),
+        secret_inputs: created.secret_inputs.clone(),
         delivery: created.delivery.clone(),
         replay: created.replay,
         suppressed: Suppressed::default(),

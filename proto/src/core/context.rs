@@ -10,8 +10,9 @@ use super::{
 use crate::{
     event::Kept,
     expr::{Env, Map, RenderError, Template, Templated, Value, Variables},
-    flow::{Flow, Task},
+    flow::{Flow, Task, open_secrets},
     id::{TaskRunId, TriggerId},
+    seal::MASK,
     time::Timestamp,
     trigger::{self, Sensitive},
 };
@@ -243,10 +244,32 @@ impl<'a> Context<'a> {
         Value::Map(map.into())
     }
 
+    /// The inputs that were given, those of the type SECRET opened.
+    fn with_secrets(&self, given: &Value) -> Value {
+        let sealed = self.execution.secret_inputs.as_ref().filter(|_| self.sight == Sight::Opened);
+        let (Some(sealed), Some(key), Some(values)) = (sealed, self.turn.seal, given.as_map()) else {
+            return given.clone();
+        };
+        let mut values = values.clone();
+        self.near.borrow_mut().extend(open_secrets(&mut values, sealed, key));
+        Value::Map(values.into())
+    }
+
+    /// The default of an input of the type SECRET.
+    fn secret_default(&self, value: Value) -> Value {
+        match self.sight {
+            Sight::Masked => Value::text(MASK),
+            Sight::Opened => {
+                self.near.borrow_mut().extend(value.as_text().map(str::to_owned));
+                value
+            }
+        }
+    }
+
     /// Inputs that were given, else the defaults; nothing when the flow has neither. A default sees the ones before it.
     fn inputs_value(&self) -> Option<Value> {
         if let Some(given) = &self.execution.inputs {
-            return Some(given.clone());
+            return Some(self.with_secrets(given));
         }
         if let Some(known) = self.defaults.borrow().clone() {
             return Some(Value::Map(known.into()));
@@ -257,6 +280,7 @@ impl<'a> Context<'a> {
             let mut env = Env::new(self.turn.surroundings, self.turn.now.to_jiff(), self.execution.seed);
             if let Ok(value) = defaults.render(self, &mut env) {
                 self.read.borrow_mut().extend(env.secrets_used().iter().cloned());
+                let value = if input.is_secret() { self.secret_default(value) } else { value };
                 insert_nested(self.defaults.borrow_mut().get_or_insert_default(), &input.id, value);
             }
         }

@@ -18,7 +18,7 @@ use crate::{
     id::{DeliveryId, ExecutionId, Fingerprint, TaskRunId, id_of_parts},
     input::{Input, Replay, WebhookReceived},
     request::{Body, Request},
-    seal::SealKey,
+    seal::{SealKey, Sealed},
     time::Timestamp,
 };
 
@@ -178,6 +178,7 @@ pub(super) struct Start<'a> {
     flow: &'a FlowRef,
     delivery: &'a Delivery,
     inputs: Option<&'a Value>,
+    secret_inputs: Option<&'a Sealed>,
     replay: Option<Replay>,
     input: &'a Input,
 }
@@ -186,12 +187,15 @@ impl<'a> Start<'a> {
     /// None of an input that starts nothing.
     pub(super) fn of(input: &'a Input) -> Option<Self> {
         let (execution, delivery) = (input.execution(), input.delivery()?);
-        let (flow, inputs, replay) = match input {
-            Input::WebhookReceived(webhook) => (&webhook.flow, webhook.inputs.as_ref(), None),
-            Input::ExecutionRequested(request) => (&request.flow, request.inputs.as_ref(), request.replay),
+        let (flow, inputs, secret_inputs, replay) = match input {
+            Input::WebhookReceived(webhook) => (&webhook.flow, &webhook.inputs, &webhook.secret_inputs, None),
+            Input::ExecutionRequested(request) => {
+                (&request.flow, &request.inputs, &request.secret_inputs, request.replay)
+            }
             Input::KillRequested(_) | Input::DeletionRequested(_) => return None,
         };
-        Some(Self { execution, flow, delivery, inputs, replay, input })
+        let (inputs, secret_inputs) = (inputs.as_ref(), secret_inputs.as_ref());
+        Some(Self { execution, flow, delivery, inputs, secret_inputs, replay, input })
     }
 
     /// The first event of the execution, whose flow has these labels.
@@ -201,6 +205,7 @@ impl<'a> Start<'a> {
             seed: derive_seed(turn.seed, self.execution.as_bytes(), 0),
             labels: self.labels(flow_labels),
             inputs: self.inputs.cloned(),
+            secret_inputs: self.secret_inputs.cloned(),
             delivery: self.delivery.clone(),
             replay: self.replay,
         }))

@@ -11,6 +11,7 @@ use crate::{
     id::{ExecutionId, TaskId, TaskRunId},
     input::Replay,
     limit,
+    seal::Sealed,
     state::{History, State},
     time::Timestamp,
 };
@@ -28,6 +29,9 @@ pub struct Execution {
     pub labels: Vec<(String, String)>,
     /// The flow's inputs that were given; absent when none were.
     pub inputs: Option<Value>,
+    /// Those of the type SECRET, sealed; `inputs` has them masked.
+    #[serde(default)]
+    pub secret_inputs: Option<Sealed>,
     /// The delivery that started it.
     pub delivery: Delivery,
     /// What it replays.

@@ -29,11 +29,17 @@ pub struct Input {
 }
 
 impl Input {
+    /// Whether its value is kept sealed.
+    pub fn is_secret(&self) -> bool {
+        matches!(self.kind, InputKind::Secret { .. })
+    }
+
     /// Whether it takes the first of its values when none is given.
     pub fn selects_itself(&self) -> bool {
         match &self.kind {
             InputKind::Select(choice) | InputKind::MultiSelect(choice) => choice.auto_select_first,
             InputKind::String { .. }
+            | InputKind::Secret { .. }
             | InputKind::Int { .. }
             | InputKind::Float { .. }
             | InputKind::Bool
@@ -65,6 +71,11 @@ pub struct DependsOn {
 pub enum InputKind {
     /// Any text.
     String {
+        /// The whole text must match.
+        validator: Option<Pattern>,
+    },
+    /// A text that is kept sealed and shown masked.
+    Secret {
         /// The whole text must match.
         validator: Option<Pattern>,
     },

@@ -51,7 +51,7 @@
 //! `concurrency`, `retry`, `sla`, `checks`, `quotas`, `policyRefs`, `workerSelector`, a task's
 //! `allowWarning`, `taskCache`, `assets`, `logToFile`, `workerSelector`, `policyRefs`, `version`, `http.Request`'s `formData`,
 //! `params`, `encryptBody` and `options.{auth, proxy, ssl, logs, defaultCharset, enabledTcpExtendedKeepAlive}`, a trigger's
-//! `stopAfter`, `failOnTriggerError`, `logLevel`, `logToFile`, `assets`, `allowConcurrent`, inputs of the types SECRET, ION,
+//! `stopAfter`, `failOnTriggerError`, `logLevel`, `logToFile`, `assets`, `allowConcurrent`, inputs of the types ION,
 //! FORM and REUSABLE_INPUTS, and FILE unless it is optional.
 
 mod condition;
@@ -75,6 +75,7 @@ pub use document::{Flow, Output, ParsedDocument};
 pub use error::{FlowError, FlowErrors, Position};
 pub use http::{HttpOptions, HttpRequest};
 pub use input::{Choice, ChoiceValue, ChoiceValues, DependsOn, Input, InputKind, Pattern, ValueType};
+pub(crate) use resolve::open_secrets;
 pub use resolve::{InputError, ResolvedInputs, resolve_inputs};
 pub use retry::{Retry, RetryDelay};
 pub use task::{Dynamic, FromDocument, LogLevel, LogMessage, NotThatKind, Task, TaskKind};

@@ -6,7 +6,13 @@ use super::{
     input::{ChoiceValue, ChoiceValues, Input, InputKind},
     value,
 };
-use crate::expr::{Map, Template, Templated, Value, verdict};
+use crate::{
+    expr::{Map, Template, Templated, Value, verdict},
+    seal::{MASK, SealKey, Sealed},
+};
+
+/// The context under which the secret ones of an execution's inputs are sealed.
+const SECRET_INPUTS_CONTEXT: &str = "secret inputs";
 
 /// What a flow sees as `inputs`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +20,8 @@ pub struct ResolvedInputs {
     /// The values, nested where an id has dots. An optional input without a value is null; one that a condition left out
     /// is absent.
     pub values: Map,
+    /// The values of inputs of the type SECRET, by id, which `values` holds in clear too.
+    pub secrets: Map,
     /// Ids that were given and that the flow does not have, in order: worth a line in the log.
     pub unknown: Vec<String>,
 }
@@ -59,7 +67,9 @@ pub fn resolve_inputs(
     }
     let is_known = |id: &str| inputs.iter().any(|input| input.id == id);
     let unknown = given.keys().filter(|id| !is_known(id)).map(ToString::to_string).collect();
-    Ok(ResolvedInputs { values, unknown })
+    let secrets = inputs.iter().filter(|input| input.is_secret());
+    let secrets = secrets.filter_map(|input| Some((input.id.as_str(), text_at(&values, &input.id)?))).collect();
+    Ok(ResolvedInputs { values, secrets, unknown })
 }
 
 /// The inputs with their places, each behind those that it depends on, else in the order of the document.
@@ -116,7 +126,7 @@ impl Resolver<'_> {
     /// Null counts as not given; so does the empty text, but for inputs that are texts.
     fn given_value(&self, input: &Input) -> Option<Value> {
         let value = self.given.get(&input.id)?;
-        let is_text = matches!(input.kind, InputKind::String { .. });
+        let is_text = matches!(input.kind, InputKind::String { .. } | InputKind::Secret { .. });
         let is_absent = value.is_null() || !is_text && value.as_text() == Some("");
         (!is_absent).then(|| value.clone())
     }
@@ -155,8 +165,43 @@ fn first(kind: &InputKind, choice: &ChoiceValue) -> Value {
     if matches!(kind, InputKind::MultiSelect(_)) { Value::list([text]) } else { text }
 }
 
+/// The text where a dotted id says; none where there is something else, or nothing.
+fn text_at(values: &Map, id: &str) -> Option<Value> {
+    match id.split_once('.') {
+        Some((head, rest)) => text_at(values.get(head)?.as_map()?, rest),
+        None => values.get(id).filter(|value| value.as_text().is_some()).cloned(),
+    }
+}
+
+impl ResolvedInputs {
+    /// The values as they may stand in clear: the secret ones masked.
+    pub fn shown(&self) -> Map {
+        let mut values = self.values.clone();
+        self.secrets.keys().for_each(|id| nest(&mut values, id, Value::text(MASK)));
+        values
+    }
+
+    /// The secret ones, sealed; none when there are none.
+    pub fn sealed(&self, key: &SealKey) -> Option<Sealed> {
+        let json = Value::Map(self.secrets.clone().into()).to_json();
+        (!self.secrets.is_empty()).then(|| key.seal(SECRET_INPUTS_CONTEXT, json.as_bytes()))
+    }
+}
+
+/// Puts the secret ones back among the values.
+pub(crate) fn open_secrets(values: &mut Map, sealed: &Sealed, key: &SealKey) -> Vec<String> {
+    let bytes = key.open(SECRET_INPUTS_CONTEXT, sealed).unwrap_or_default();
+    let secrets: Option<Value> = serde_json::from_slice(&bytes).ok();
+    let mut texts = Vec::new();
+    for (id, value) in secrets.as_ref().and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+        nest(values, id, value.clone());
+        texts.extend(value.as_text().map(str::to_owned));
+    }
+    texts
+}
+
 /// Puts a value where its dotted id says.
-fn nest(values: &mut Map, id: &str, value: Value) {
+pub(crate) fn nest(values: &mut Map, id: &str, value: Value) {
     let Some((head, rest)) = id.split_once('.') else { return values.insert(id, value) };
     let mut inner = match values.get(head) {
         Some(Value::Map(inner)) => Map::clone(inner),

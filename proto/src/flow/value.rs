@@ -51,6 +51,16 @@ pub(super) fn accept(id: &str, kind: &InputKind, value: &Value, choices: &[Choic
                 Some(_) | None => Ok(Value::text(text)),
             }
         }
+        InputKind::Secret { validator } => {
+            let text = value.host_text();
+            match validator {
+                // In Kestra's words, which name the input of this type twice.
+                Some(pattern) if !pattern.matches(&text) => {
+                    Err(format!("{id}: it must match the pattern `{}`", pattern.as_str()))
+                }
+                Some(_) | None => Ok(Value::text(text)),
+            }
+        }
         InputKind::Select(choice) => {
             let text = value.host_text();
             let listed = choice.allow_custom_value || choices.iter().any(|choice| choice.value == text);
@@ -127,6 +137,7 @@ pub(super) fn listed_choices(kind: &InputKind) -> Option<&[ChoiceValue]> {
             ChoiceValues::Rendered(_) => None,
         },
         InputKind::String { .. }
+        | InputKind::Secret { .. }
         | InputKind::Int { .. }
         | InputKind::Float { .. }
         | InputKind::Bool

@@ -97,6 +97,7 @@ fn input() -> impl Strategy<Value = Input> {
                         delivery: Delivery { trigger: None, ..delivery },
                         labels,
                         inputs,
+                        secret_inputs: None,
                         replay: (id[1] > 127).then_some(Replay { of: execution, original: execution, attempt: 2 }),
                     }));
                 }
@@ -109,6 +110,7 @@ fn input() -> impl Strategy<Value = Input> {
                 delivery,
                 labels,
                 inputs,
+                secret_inputs: None,
                 from: "trigger".to_owned(),
             }))
         })

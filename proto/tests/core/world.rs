@@ -396,6 +396,7 @@ impl Scenario {
             delivery: webhook.delivery,
             labels: vec![("asked".to_owned(), "yes".to_owned())],
             inputs: webhook.inputs,
+            secret_inputs: None,
             replay: replayed.map(|replayed| Replay {
                 of: replayed.id,
                 original: replayed.original(),
@@ -432,6 +433,7 @@ impl Scenario {
             delivery,
             labels: vec![("from-trigger".to_owned(), "yes".to_owned())],
             inputs: self.inputs.clone(),
+            secret_inputs: None,
             from: "trigger".to_owned(),
         }))
     }

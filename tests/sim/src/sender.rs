@@ -171,6 +171,7 @@ impl Job {
             },
             labels: vec![("number".to_owned(), self.number.to_string())],
             inputs: None,
+            secret_inputs: None,
             from: "trigger".to_owned(),
         }))
     }

@@ -13,8 +13,9 @@ use crate::flow::input::{Choice, ChoiceValue, ChoiceValues, DependsOn, Input, In
 use crate::flow::value;
 
 const ID_PATTERN: &str = "^[a-zA-Z0-9][.a-zA-Z0-9_-]*";
-const TYPES: [&str; 15] = [
+const TYPES: [&str; 16] = [
     "STRING",
+    "SECRET",
     "SELECT",
     "MULTISELECT",
     "INT",
@@ -127,6 +128,7 @@ fn kind(fields: &Fields<'_>) -> Option<InputKind> {
     let name = at.text()?;
     Some(match name {
         "STRING" => InputKind::String { validator: pattern(fields) },
+        "SECRET" => InputKind::Secret { validator: pattern(fields) },
         "SELECT" | "ENUM" => {
             // How a form shows the choice; nothing else reads it.
             let _ = fields.get("isRadio").map(|at| at.flag());
@@ -161,7 +163,7 @@ fn kind(fields: &Fields<'_>) -> Option<InputKind> {
             fields.refuse(&["allowedFileExtensions", "accept"]);
             InputKind::File
         }
-        later @ ("SECRET" | "ION" | "FORM" | "REUSABLE_INPUTS") => {
+        later @ ("ION" | "FORM" | "REUSABLE_INPUTS") => {
             check_later(fields, later);
             at.wrong(format!("the input type `{later}` is not supported yet"));
             return None;
@@ -177,7 +179,6 @@ fn kind(fields: &Fields<'_>) -> Option<InputKind> {
 /// Knows the properties of types that cannot be used yet, so that unknown ones are found.
 fn check_later(fields: &Fields<'_>, name: &str) {
     fields.accept_without_effect(match name {
-        "SECRET" => &["validator"],
         "FORM" => &["inputs"],
         "REUSABLE_INPUTS" => &["namespace", "ref", "revision"],
         _ => &[],
