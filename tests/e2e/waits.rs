@@ -57,3 +57,23 @@ async fn duplicates_that_wait_together_get_one_answer() {
     }
     assert_eq!(ids.len(), 1);
 }
+
+#[tokio::test]
+async fn a_wait_that_a_crash_cut_off_is_answered_when_the_sender_tries_again() {
+    let nap = "  - id: out\n    type: io.kestra.plugin.core.flow.Sleep\n    duration: PT1.5S";
+    let launch = launch().flow("waits.yaml", &flow("waits", nap, "    wait: true\n"));
+    let server = launch.start();
+    let deliver = |api: &Api| {
+        let api = api.clone();
+        tokio::spawn(async move { api.webhook(NAMESPACE, "waits", "key").key("once").body("{}").try_send().await })
+    };
+    let cut_off = deliver(&server.api);
+    windhover_testing::eventually("the execution", async || (count(&server.api, "").await == 1).then_some(())).await;
+    server.kill();
+    assert!(cut_off.await.expect("a delivery").is_err(), "the connection broke");
+    let server = launch.start();
+    let answer = deliver(&server.api).await.expect("a delivery").expect("an answer");
+    assert_eq!((answer.status.as_u16(), answer.header("idempotent-replayed")), (200, "true"), "{}", answer.text());
+    assert_eq!(answer.json()["state"]["current"], "SUCCESS");
+    assert_eq!(count(&server.api, "").await, 1);
+}

@@ -68,7 +68,8 @@ pub(crate) fn router(service: Arc<Service>, executions: Arc<dyn Executions>) -> 
     let mut router = Router::new();
     for (operation, handler) in routes() {
         for route in operation.path.routes() {
-            router = router.route(&route, handler.clone());
+            // Kestra takes a slash at the end of every address but a webhook's.
+            router = router.route(&route, handler.clone()).route(&format!("{route}/"), handler.clone());
         }
     }
     // Older versions had the word `trigger` in front, and no word in front of what is done.

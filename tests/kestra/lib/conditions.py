@@ -17,6 +17,10 @@ SENSITIVE = re.compile(
 )
 
 
+# Levels of nesting up to which a body is parsed.
+DEPTH_OURS, DEPTH_KESTRAS = 500, 1000
+
+
 def call(result):
     """The request that started the execution that a line is about; the line's own when it reads none."""
     request = result.record["request"]
@@ -130,7 +134,8 @@ def _parameters(kind, result):
 
 
 def _json(kind, result):
-    """What is special about a body: `nulls` in objects, `more` behind the first value, `numbers` that a double changes."""
+    """What is special about a body: `nulls` in objects, `more` behind the first value, `numbers` that a double changes, `deep`
+    when Kestra still parses it and we do not."""
     request = call(result)
     if request["method"] in ("GET", "HEAD"):
         return False
@@ -144,7 +149,14 @@ def _json(kind, result):
     is_more = end < len(body)
     if kind == "more" or is_more:
         return kind == "more" and is_more
+    if kind == "deep":
+        return DEPTH_OURS < _depth(value) <= DEPTH_KESTRAS
     return _has_null(value) if kind == "nulls" else _has_changed(value)
+
+
+def _depth(value):
+    members = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(_depth, members), default=0) if isinstance(value, (dict, list)) else 0
 
 
 def _refuse(name):
