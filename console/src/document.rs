@@ -290,8 +290,12 @@ pub(crate) fn logs(id: ExecutionId, lines: &[Line]) -> Vec<LogDocument> {
                 documents.clear();
             }
             windhover_proto::core::apply(&mut state, id, event, line.at);
-            if let (Event::Logged(logged), Some(execution)) = (event, &state) {
-                documents.push(log_document(execution, logged, line.at));
+            match (event, &state) {
+                (Event::Logged(logged), Some(execution)) => documents.push(log_document(execution, logged, line.at)),
+                (Event::LogsDeleted { lowest, .. }, _) => {
+                    documents.retain(|kept: &LogDocument| Some(kept.level) < *lowest)
+                }
+                _ => {}
             }
         }
     }

@@ -98,6 +98,11 @@ impl Console {
         Ok(found.map(|(execution, _)| execution))
     }
 
+    /// Waits until the views show what was appended about an execution before the call, or a moment has passed.
+    pub async fn settled(&self, id: &ExecutionId) {
+        self.0.views.settle_one(&self.0.options.owners, id).await;
+    }
+
     /// The JSON object of an execution, as its own address answers it.
     ///
     /// # Errors

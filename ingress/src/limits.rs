@@ -66,9 +66,3 @@ pub(crate) const END_WAIT_MAX: Duration = Duration::from_secs(3600);
 
 /// How long the answer to a kill or a deletion waits until it is decided; it is on disk before.
 pub(crate) const DECIDED_MAX: Duration = Duration::from_secs(2);
-
-/// How often a deletion looks whether the execution is still shown.
-pub(crate) const GONE_POLL: Duration = Duration::from_millis(10);
-
-/// For how long it looks.
-pub(crate) const GONE_MAX: Duration = Duration::from_secs(5);

@@ -171,6 +171,13 @@ impl Definitions {
         self.flows.get(key).map_or(1, |revisions| revisions.newest + 1)
     }
 
+    /// The namespaces that hold a flow of a tenant, or held one: executions outlive their flow. In order.
+    pub fn namespaces_ever<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = &'a Namespace> {
+        let own = self.flows.keys().filter(move |(owner, _, _)| owner == tenant).map(|(_, namespace, _)| namespace);
+        let mut last = None;
+        own.filter(move |namespace| last.replace(*namespace) != Some(*namespace))
+    }
+
     /// The newest revision of every flow that is not deleted, ordered by tenant, namespace and id.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Revision>> {
         self.flows.values().filter(|revisions| !revisions.is_deleted()).filter_map(|r| r.deployed.values().next_back())

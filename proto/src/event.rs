@@ -104,6 +104,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Afterwards::is_nothing")]
         afterwards: Afterwards,
     },
+    /// Somebody wanted log lines to be gone that were written before.
+    LogsDeleted {
+        /// The input that said so.
+        input: DeliveryId,
+        /// Lines of this level and above; absent: all lines.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lowest: Option<LogLevel>,
+    },
     /// Somebody wanted the execution to be gone. Nobody sees it any more, and if it was not over it is now, KILLED; duplicates
     /// of its delivery still start nothing.
     ExecutionDeleted {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     delivery::{Delivery, FlowRef},
     expr::Value,
+    flow::LogLevel,
     id::{DeliveryId, ExecutionId},
     seal::Sealed,
 };
@@ -18,6 +19,8 @@ pub enum Input {
     ExecutionRequested(Box<ExecutionRequested>),
     /// The API was asked to stop an execution.
     KillRequested(KillRequested),
+    /// The API was asked to forget log lines.
+    LogsDeletionRequested(LogsDeletionRequested),
     /// The API was asked to forget an execution.
     DeletionRequested(DeletionRequested),
 }
@@ -91,6 +94,18 @@ pub struct KillRequested {
     pub execution: ExecutionId,
 }
 
+/// Somebody wants log lines of an execution to be gone: hidden at once, their bytes leave with retention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogsDeletionRequested {
+    /// Names the request.
+    pub id: DeliveryId,
+    /// The execution.
+    pub execution: ExecutionId,
+    /// Lines of this level and above; absent: all lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowest: Option<LogLevel>,
+}
+
 /// Somebody wants an execution to be gone: hidden at once, its bytes leave with retention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletionRequested {
@@ -107,6 +122,7 @@ impl Input {
             Input::WebhookReceived(webhook) => webhook.execution,
             Input::ExecutionRequested(request) => request.execution,
             Input::KillRequested(request) => request.execution,
+            Input::LogsDeletionRequested(request) => request.execution,
             Input::DeletionRequested(request) => request.execution,
         }
     }
@@ -117,6 +133,7 @@ impl Input {
             Input::WebhookReceived(webhook) => webhook.delivery.id,
             Input::ExecutionRequested(request) => request.delivery.id,
             Input::KillRequested(request) => request.id,
+            Input::LogsDeletionRequested(request) => request.id,
             Input::DeletionRequested(request) => request.id,
         }
     }
@@ -126,7 +143,7 @@ impl Input {
         match self {
             Input::WebhookReceived(webhook) => Some(&webhook.delivery),
             Input::ExecutionRequested(request) => Some(&request.delivery),
-            Input::KillRequested(_) | Input::DeletionRequested(_) => None,
+            Input::KillRequested(_) | Input::LogsDeletionRequested(_) | Input::DeletionRequested(_) => None,
         }
     }
 
@@ -135,7 +152,7 @@ impl Input {
         match self {
             Input::WebhookReceived(webhook) => webhook.definitions_at,
             Input::ExecutionRequested(request) => request.definitions_at,
-            Input::KillRequested(_) | Input::DeletionRequested(_) => 0,
+            Input::KillRequested(_) | Input::LogsDeletionRequested(_) | Input::DeletionRequested(_) => 0,
         }
     }
 }

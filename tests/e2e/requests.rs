@@ -305,6 +305,40 @@ async fn deleting_a_running_execution_ends_it() {
 }
 
 #[tokio::test]
+async fn log_lines_of_a_level_and_above_are_gone_at_once_and_after_a_restart() {
+    let line = |level: &str| {
+        format!(
+            "  - id: say-{level}\n    type: io.kestra.plugin.core.log.Log\n    message: {level}\n    level: {level}\n"
+        )
+    };
+    let tasks: String = ["INFO", "WARN", "ERROR"].map(line).concat();
+    let launch = launch().flow("f.yaml", &bare("f", &tasks, ""));
+    let server = launch.start();
+    let id = asked(&server.api, "", &[]).await.id();
+    server.api.ended(&id).await;
+    let path = format!("/api/v1/main/logs/{id}");
+    let left = async |server: &Server| {
+        let lines = server.api.get(&path).await.json();
+        let said =
+            lines.as_array().unwrap_or_else(|| panic!("{lines}")).iter().filter(|line| line["taskId"].is_string());
+        said.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let delete = async |server: &Server, query: &str| {
+        server.api.webhook_at(Method::DELETE, &format!("{path}{query}")).send().await
+    };
+    assert_eq!(left(&server).await, ["INFO", "WARN", "ERROR"]);
+    refused(&delete(&server, "?minLevel=LOUD").await, 422, "no level");
+    refused(&delete(&server, "?level=WARN").await, 400, "`level`");
+    assert_eq!(delete(&server, "?minLevel=WARN").await.status, 200);
+    assert_eq!(left(&server).await, ["INFO"]);
+    server.kill();
+    let server = launch.start();
+    assert_eq!(left(&server).await, ["INFO"]);
+    assert_eq!(delete(&server, "").await.status, 200);
+    assert!(left(&server).await.is_empty());
+}
+
+#[tokio::test]
 async fn an_ended_execution_is_replayed_with_its_trigger_inputs_and_labels() {
     let server = launch().flow("f.yaml", &flow("f", &returns("out", "{{ trigger.body.n }}"), "")).start();
     let first = server.api.webhook(NAMESPACE, "f", "key").key("once").json(&json!({"n": 5})).send().await.id();

@@ -66,6 +66,7 @@ fn effect<E: Error>(name: &str) -> Result<SeenEvent, E> {
         | "TaskRunSucceeded"
         | "TaskRunFailed"
         | "Logged"
+        | "LogsDeleted"
         | "ValueRead"
         | "AfterExecutionEnded" => Ok(SeenEvent::Other),
         _ => Err(E::custom(format_args!("the views do not know the event `{name}`"))),
@@ -141,6 +142,7 @@ mod tests {
         {"AttemptStarted":{"task_run":"3"}},
         {"TaskRunSucceeded":{"task_run":"3"}},
         "AfterExecutionEnded",
+        {"LogsDeleted":{"input":"5","lowest":"WARN"}},
         {"ExecutionKilled":{"input":"4"}},
         {"ExecutionStuck":{"reason":"r"}},
         {"ExecutionDeleted":{"input":"3"}}]}"#;
@@ -158,6 +160,7 @@ mod tests {
             Event::RetryScheduled { .. } => "retry scheduled",
             Event::AttemptStarted { .. } => "attempt started",
             Event::Logged(_) => "logged",
+            Event::LogsDeleted { .. } => "logs deleted",
             Event::ValueRead { .. } => "value read",
             Event::ExecutionEnded { .. } => "ended",
             Event::AfterExecutionEnded => "after execution ended",
@@ -171,7 +174,7 @@ mod tests {
     fn after_every_event_the_list_shows_the_state_that_the_core_computes() {
         let line: Line = decode_line(LINE).unwrap();
         let names: std::collections::BTreeSet<_> = line.events.iter().map(name_of).collect();
-        assert_eq!(names.len(), 17, "an event is missing here");
+        assert_eq!(names.len(), 18, "an event is missing here");
         let seen = see(LINE).unwrap();
         let (mut execution, mut state) = (None, State::Created);
         for (event, seen) in line.events.iter().zip(seen.events) {

@@ -11,7 +11,7 @@ use http::StatusCode;
 use windhover_proto::{
     core::Execution,
     id::DeliveryId,
-    input::{DeletionRequested, Input, KillRequested},
+    input::{DeletionRequested, Input, KillRequested, LogsDeletionRequested},
     problem::{Code, Problem},
 };
 
@@ -19,7 +19,7 @@ use super::{
     Api, Call, query,
     submit::{append, decided, shown},
 };
-use crate::{answer::Refusal, limits, receive::random_bits};
+use crate::{answer::Refusal, receive::random_bits};
 
 /// `DELETE executions/{id}/actions/kill`: the execution, as it stands then.
 pub(super) async fn kill(
@@ -85,6 +85,39 @@ pub(super) async fn delete(
     call.answer(done.map_err(Refusal::from), body).await
 }
 
+/// `DELETE logs/{id}`: of this level and above, or all.
+pub(super) async fn delete_logs(
+    State(api): State<Arc<Api>>,
+    Path(path): Path<HashMap<String, String>>,
+    request: Request,
+) -> Response {
+    let (call, body) = match Call::new(api, path, request) {
+        Ok(begun) => begun,
+        Err(response) => return *response,
+    };
+    let done = delete_logs_of_one(&call).await.map(|()| empty(StatusCode::OK));
+    call.answer(done.map_err(Refusal::from), body).await
+}
+
+async fn delete_logs_of_one(call: &Call) -> Result<(), Problem> {
+    let mut lowest = None;
+    for (name, value) in query::pairs(call.parts.uri.query().unwrap_or_default())? {
+        let level = value.to_ascii_uppercase().parse();
+        let bad = |_| Code::Unprocessable.because(format!("`{name}` is `{value}`, and no level"));
+        match name.as_str() {
+            "minLevel" => lowest = Some(level.map_err(bad)?),
+            _ => return Err(query::unknown(&name, &["minLevel"])),
+        }
+    }
+    let execution = call.execution().await?.id;
+    let id = DeliveryId::from_bytes(random_bits());
+    let request = LogsDeletionRequested { id, execution, lowest };
+    append(call.service(), &Input::LogsDeletionRequested(request)).await?;
+    decided(call.service(), execution, id).await;
+    call.api.executions.settled(execution).await;
+    Ok(())
+}
+
 /// What Kestra lets a caller keep; here all of an execution goes together.
 const PARTS: [&str; 3] = ["deleteLogs", "deleteMetrics", "deleteStorage"];
 
@@ -102,14 +135,8 @@ async fn delete_one(call: &Call) -> Result<(), Problem> {
     let id = DeliveryId::from_bytes(random_bits());
     append(call.service(), &Input::DeletionRequested(DeletionRequested { id, execution })).await?;
     decided(call.service(), execution, id).await;
-    let gone = async {
-        while call.find(execution).await?.is_some() {
-            tokio::time::sleep(limits::GONE_POLL).await;
-        }
-        Ok(())
-    };
-    // It is on disk; whoever still sees it will not for long.
-    tokio::time::timeout(limits::GONE_MAX, gone).await.unwrap_or(Ok(()))
+    call.api.executions.settled(execution).await;
+    Ok(())
 }
 
 fn empty(status: StatusCode) -> Response {

@@ -44,6 +44,9 @@ pub trait Executions: Send + Sync + fmt::Debug + 'static {
     /// When it cannot be read now.
     fn find(&self, tenant: TenantId, id: ExecutionId) -> BoxFuture<'static, Result<Option<Execution>, Problem>>;
 
+    /// Resolves when whatever was appended before about an execution is shown, or soon after.
+    fn settled(&self, id: ExecutionId) -> BoxFuture<'static, ()>;
+
     /// The JSON object that shows an execution, all of it.
     ///
     /// # Errors
@@ -84,11 +87,12 @@ pub(crate) fn router(service: Arc<Service>, executions: Arc<dyn Executions>) -> 
     router.layer(axum::middleware::from_fn(origin::refuse_others)).with_state(Arc::new(Api { service, executions }))
 }
 
-fn routes() -> [(&'static Operation, MethodRouter<Arc<Api>>); 5] {
+fn routes() -> [(&'static Operation, MethodRouter<Arc<Api>>); 6] {
     [
         (&operations::CREATE, post(create::create)),
         (&operations::KILL, delete(act::kill)),
         (&operations::DELETE, delete(act::delete)),
+        (&operations::DELETE_LOGS, delete(act::delete_logs)),
         (&operations::REPLAY, post(replay::replay)),
         (&operations::REPLAY_WITH_INPUTS, post(replay::replay_with_inputs)),
     ]

@@ -7,6 +7,7 @@ const FLAG: &str = r#"{"type": "boolean"}"#;
 const ALWAYS: &str = r#"{"const": true}"#;
 const NUMBER: &str = r#"{"type": "integer", "minimum": 1, "maximum": 4294967295}"#;
 const FORM: &str = r#"{"type": "object", "additionalProperties": {"type": "string"}}"#;
+const LEVEL: &str = r#"{"enum": ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]}"#;
 const LABEL: &str = r#"{"type": "string", "pattern": "^[a-z][a-zA-Z0-9._-]*:.+$"}"#;
 const EXECUTION: &str = r##"{"$ref": "#/components/schemas/Execution"}"##;
 
@@ -73,6 +74,17 @@ pub(super) const DELETE: Operation = Operation {
     answers: &[Answer { status: 204, about: "It is gone.", content: None }],
 };
 
+pub(super) const DELETE_LOGS: Operation = Operation {
+    id: "deleteLogs",
+    tag: "Logs",
+    method: Method::Delete,
+    path: Address::OfTenant("/logs/{id}"),
+    summary: "Hides log lines of an execution at once; their bytes leave with retention.",
+    parameters: &[query("minLevel", LEVEL, "Only lines of this level and above.")],
+    body: None,
+    answers: &[Answer { status: 200, about: "They are gone.", content: None }],
+};
+
 pub(super) const REPLAY: Operation = Operation {
     id: "replayExecution",
     tag: "Executions",
@@ -122,5 +134,5 @@ const WEBHOOK: Operation = Operation {
 const WEBHOOK_BY_GET: Operation = Operation { id: "webhookByGet", method: Method::Get, body: None, ..WEBHOOK };
 const WEBHOOK_BY_PUT: Operation = Operation { id: "webhookByPut", method: Method::Put, ..WEBHOOK };
 
-pub(super) static ALL: [Operation; 8] =
-    [CREATE, KILL, DELETE, REPLAY, REPLAY_WITH_INPUTS, WEBHOOK, WEBHOOK_BY_GET, WEBHOOK_BY_PUT];
+pub(super) static ALL: [Operation; 9] =
+    [CREATE, KILL, DELETE, DELETE_LOGS, REPLAY, REPLAY_WITH_INPUTS, WEBHOOK, WEBHOOK_BY_GET, WEBHOOK_BY_PUT];

@@ -84,7 +84,7 @@ fn follow(execution: &mut Execution, event: &Event, at: Timestamp) {
             start_attempt(run_mut(execution, task_run), *awaits, at);
             leave_retrying(execution, at);
         }
-        Event::Logged(_) | Event::ValueRead { .. } => {}
+        Event::Logged(_) | Event::LogsDeleted { .. } | Event::ValueRead { .. } => {}
         Event::ExecutionEnded { state, outputs, afterwards } => {
             execution.history.enter(*state, at);
             execution.outputs.clone_from(outputs);

@@ -16,7 +16,7 @@ use crate::{
     expr::{Surroundings, Value},
     flow::{Flow, TaskKind},
     id::{DeliveryId, ExecutionId, Fingerprint, TaskRunId, id_of_parts},
-    input::{Input, Replay, WebhookReceived},
+    input::{Input, LogsDeletionRequested, Replay, WebhookReceived},
     request::{Body, Request},
     seal::{SealKey, Sealed},
     time::Timestamp,
@@ -118,6 +118,7 @@ pub struct Decision {
 pub fn decide(known: Known, stimulus: &Stimulus, turn: &Turn<'_>) -> Decision {
     match (known, stimulus) {
         (known, Stimulus::Input(Input::KillRequested(request))) => kill(known, request.id, turn),
+        (known, Stimulus::Input(Input::LogsDeletionRequested(request))) => delete_logs(known, request, turn),
         (known, Stimulus::Input(Input::DeletionRequested(request))) => delete(known, request.id, turn),
         (Known::New, Stimulus::Input(input)) => Start::of(input).map(|start| create(&start, turn)).unwrap_or_default(),
         (Known::Live(execution), Stimulus::Input(input)) => follow_up(*execution, input, turn),
@@ -157,6 +158,16 @@ fn kill(known: Known, input: DeliveryId, turn: &Turn<'_>) -> Decision {
     }
 }
 
+/// Log lines are shown by whoever folds the events; nothing else changes.
+fn delete_logs(known: Known, request: &LogsDeletionRequested, turn: &Turn<'_>) -> Decision {
+    let event = Event::LogsDeleted { input: request.id, lowest: request.lowest };
+    match known {
+        Known::New => Decision::default(),
+        Known::Over { .. } => Decision { events: vec![event], ..Decision::default() },
+        Known::Live(execution) => react(*execution, turn, |work| work.emit(event)),
+    }
+}
+
 /// An execution that somebody wants to be gone ends here and now; what its calls still answer is for nobody.
 fn delete(known: Known, input: DeliveryId, turn: &Turn<'_>) -> Decision {
     let events = vec![Event::ExecutionDeleted { input }];
@@ -192,7 +203,7 @@ impl<'a> Start<'a> {
             Input::ExecutionRequested(request) => {
                 (&request.flow, &request.inputs, &request.secret_inputs, request.replay)
             }
-            Input::KillRequested(_) | Input::DeletionRequested(_) => return None,
+            Input::KillRequested(_) | Input::LogsDeletionRequested(_) | Input::DeletionRequested(_) => return None,
         };
         let (inputs, secret_inputs) = (inputs.as_ref(), secret_inputs.as_ref());
         Some(Self { execution, flow, delivery, inputs, secret_inputs, replay, input })
@@ -217,7 +228,7 @@ impl<'a> Start<'a> {
                 execution_labels(flow_labels, &webhook.from, &webhook.labels, &correlation_of(webhook))
             }
             Input::ExecutionRequested(request) => request.labels.clone(),
-            Input::KillRequested(_) | Input::DeletionRequested(_) => Vec::new(),
+            Input::KillRequested(_) | Input::LogsDeletionRequested(_) | Input::DeletionRequested(_) => Vec::new(),
         }
     }
 }

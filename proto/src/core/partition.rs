@@ -443,7 +443,9 @@ fn inputs_of(events: &[Event]) -> Vec<DeliveryId> {
     let of = |event: &Event| match event {
         Event::ExecutionCreated(created) => Some(created.delivery.id),
         Event::DeliverySuppressed(suppressed) => Some(suppressed.delivery.id),
-        Event::ExecutionKilled { input, .. } | Event::ExecutionDeleted { input } => Some(*input),
+        Event::ExecutionKilled { input, .. } | Event::LogsDeleted { input, .. } | Event::ExecutionDeleted { input } => {
+            Some(*input)
+        }
         Event::ExecutionStarted
         | Event::TaskRunStarted(_)
         | Event::TaskRunRefused(_)

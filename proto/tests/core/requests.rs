@@ -1,6 +1,6 @@
 //! Executions that the API is asked for, replays, and executions that somebody wants to be gone.
 
-use crate::world::{answered_late, deleted, delivered, given, killed, requested, states, time_passes};
+use crate::world::{answered_late, deleted, delivered, given, killed, logs_forgotten, requested, states, time_passes};
 
 const QUICK: &str = "labels: {team: a}\ntasks:\n  - {id: a, type: io.kestra.plugin.core.debug.Return, format: '{{ trigger is defined }}'}";
 const SLOW: &str = "tasks:\n  - {id: nap, type: io.kestra.plugin.core.flow.Sleep, duration: PT1S}";
@@ -89,4 +89,13 @@ fn an_execution_that_waits_for_a_retry_is_killed_too() {
     let scenario = given(retry).when(delivered("k", 1)).when(killed(2)).then(["killed"]);
     assert_eq!(states(&scenario.execution().history).last().map(String::as_str), Some("KILLED"));
     scenario.at(5_000).when(time_passes()).then([]).refold();
+}
+
+#[test]
+fn log_lines_are_forgotten_of_what_runs_and_of_what_has_ended_and_once() {
+    let scenario = given(SLOW).when(delivered("k", 1)).when(logs_forgotten(2)).then(["logs deleted"]);
+    let scenario = scenario.when(logs_forgotten(2)).then([]);
+    assert_eq!(scenario.execution().state().as_str(), "RUNNING");
+    scenario.refold();
+    given(QUICK).when(delivered("k", 1)).when(logs_forgotten(2)).then(["logs deleted"]).refold();
 }

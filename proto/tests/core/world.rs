@@ -15,7 +15,9 @@ use windhover_proto::{
     expr::{Surroundings, Value},
     flow::Flow,
     id::{DeliveryId, ExecutionId, Fingerprint, TaskRunId, TenantId, TriggerId},
-    input::{DeletionRequested, ExecutionRequested, Input, KillRequested, Replay, WebhookReceived},
+    input::{
+        DeletionRequested, ExecutionRequested, Input, KillRequested, LogsDeletionRequested, Replay, WebhookReceived,
+    },
     request::{Body, HeaderValue, Request},
     seal::SealKey,
     time::Timestamp,
@@ -67,6 +69,10 @@ pub(crate) enum Happening {
     Deleted {
         number: u8,
     },
+    /// The API was asked to forget the newest execution's log lines.
+    LogsForgotten {
+        number: u8,
+    },
 }
 
 /// The API is asked for an execution.
@@ -82,6 +88,11 @@ pub(crate) fn killed(number: u8) -> Happening {
 /// The API is asked to forget the newest execution.
 pub(crate) fn deleted(number: u8) -> Happening {
     Happening::Deleted { number }
+}
+
+/// The API is asked to forget the newest execution's log lines.
+pub(crate) fn logs_forgotten(number: u8) -> Happening {
+    Happening::LogsForgotten { number }
 }
 
 /// A delivery under a key in the `Idempotency-Key` header, always with the same body; `number` names the delivery.
@@ -382,6 +393,13 @@ impl Scenario {
                 id: DeliveryId::from_bytes([*number; 16]),
                 execution: self.newest?,
             }))),
+            Happening::LogsForgotten { number } => {
+                Some(Stimulus::Input(Input::LogsDeletionRequested(LogsDeletionRequested {
+                    id: DeliveryId::from_bytes([*number; 16]),
+                    execution: self.newest?,
+                    lowest: None,
+                })))
+            }
         }
     }
 
@@ -505,6 +523,7 @@ fn describe(event: &Event, execution: &Execution) -> String {
         Event::AfterExecutionEnded => "over".to_owned(),
         Event::ExecutionStuck { reason } => format!("stuck: {reason}"),
         Event::ExecutionKilled { .. } => "killed".to_owned(),
+        Event::LogsDeleted { .. } => "logs deleted".to_owned(),
         Event::ExecutionDeleted { .. } => "deleted".to_owned(),
     }
 }

@@ -19,6 +19,11 @@ impl Executions for Shown {
         Box::pin(async move { console.execution(&tenant, &id).await })
     }
 
+    fn settled(&self, id: ExecutionId) -> BoxFuture<'static, ()> {
+        let console = self.0.clone();
+        Box::pin(async move { console.settled(&id).await })
+    }
+
     fn document(&self, execution: &Execution) -> BoxFuture<'static, Result<String, Problem>> {
         let (console, execution) = (self.0.clone(), execution.clone());
         Box::pin(async move { console.document(&execution).await })

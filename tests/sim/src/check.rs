@@ -286,6 +286,9 @@ impl Observed {
             self.over = true;
             return Ok(());
         }
+        if let Event::LogsDeleted { .. } = event {
+            return Ok(());
+        }
         if self.over {
             return Err("something follows the end");
         }
@@ -293,6 +296,7 @@ impl Observed {
             Event::ExecutionCreated(_) => Err("it exists already"),
             Event::DeliverySuppressed(_)
             | Event::ExecutionKilled { .. }
+            | Event::LogsDeleted { .. }
             | Event::ExecutionDeleted { .. }
             | Event::ExecutionStarted
             | Event::TimerSet { .. }

@@ -51,7 +51,7 @@ const NAMESPACES: Operation = Operation {
     tag: "executions",
     method: Method::Get,
     path: OfTenant("/executions/namespaces"),
-    summary: "The namespaces that hold flows which can be started.",
+    summary: "The namespaces that hold flows, or held them: those in which executions may be.",
     parameters: &[],
     body: None,
     answers: &[json("The namespaces, in order.", r#"{"type": "array", "items": {"type": "string"}}"#)],
@@ -60,9 +60,7 @@ const NAMESPACES: Operation = Operation {
 async fn namespaces(mut call: Call) -> Result<Response, Refused> {
     std::mem::take(&mut call.query).finish()?;
     let definitions = call.definitions().await?;
-    let own = definitions.all().filter(|revision| revision.reference.tenant == call.tenant && can_start(revision));
-    let mut names: Vec<_> = own.map(|revision| revision.reference.namespace.as_str()).collect();
-    names.dedup();
+    let names: Vec<_> = definitions.namespaces_ever(&call.tenant).map(|namespace| namespace.as_str()).collect();
     Ok(Json(names).into_response())
 }
 

@@ -96,6 +96,7 @@ const CREATE: Operation = Operation {
 async fn create(mut call: Call, request: Request) -> Result<Response, Refused> {
     let text = text(&mut call, request).await?;
     let flow = parse(&text)?;
+    let text = without_revision(&text);
     let key: FlowKey = (call.tenant.clone(), flow.namespace, flow.id);
     let changed = call.parts.options.deployments.change(|definitions| {
         if definitions.newest(&key).is_some() {
@@ -135,6 +136,7 @@ async fn update(mut call: Call, request: Request) -> Result<Response, Refused> {
         let detail = format!("flow.namespace: Illegal namespace update: the text says `{}`", flow.namespace);
         return Err(invalid(detail).into());
     }
+    let text = without_revision(&text);
     let changed = call.parts.options.deployments.change(|definitions| {
         let newest = definitions.newest(&key).ok_or_else(|| NotChanged::from(call.no_flow()))?;
         Ok::<_, NotChanged>(if Flow::same_revision(&newest.source, &text) {
@@ -178,6 +180,15 @@ async fn text(call: &mut Call, request: Request) -> Result<String, Problem> {
     }
     parse(&text)?;
     switched(&text, Switch::Draft, To::On)
+}
+
+/// The text without a line that says its revision: the server counts, as in Kestra.
+fn without_revision(text: &str) -> String {
+    let is_revision = |line: &&str| {
+        let number = line.strip_prefix("revision:").map(str::trim);
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    text.split_inclusive('\n').filter(|line| !is_revision(line)).collect()
 }
 
 pub(super) fn parse(text: &str) -> Result<Flow, Problem> {
