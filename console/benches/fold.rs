@@ -94,7 +94,7 @@ fn events(id: ExecutionId) -> Vec<Event> {
         Event::ExecutionStarted,
         Event::TaskRunStarted(TaskRunStarted { task_run, task, parent: None, awaits: Awaits::Nothing }),
         logged("the value".into()),
-        Event::TaskRunSucceeded { task_run, outputs: Some(Value::Clear(shown)), outcome: Outcome::Well },
+        Event::TaskRunSucceeded { task_run, outputs: Some(Value::Clear(shown)), outcome: Outcome::Well, told: None },
         ended(State::Success),
     ]
 }

@@ -290,33 +290,36 @@ pub(crate) fn logs(id: ExecutionId, lines: &[Line]) -> Vec<LogDocument> {
                 documents.clear();
             }
             windhover_proto::core::apply(&mut state, id, event, line.at);
-            match (event, &state) {
-                (Event::Logged(logged), Some(execution)) => documents.push(log_document(execution, logged, line.at)),
-                (Event::LogsDeleted { lowest, .. }, _) => {
-                    documents.retain(|kept: &LogDocument| Some(kept.level) < *lowest)
-                }
-                _ => {}
+            if let Event::LogsDeleted { lowest, .. } = event {
+                documents.retain(|kept: &LogDocument| Some(kept.level) < *lowest);
+            }
+            if let (Some(logged), Some(execution)) = (event.log_line(), &state) {
+                documents.push(log_document(execution, logged, line.at));
             }
         }
     }
     documents
 }
 
-fn log_document(execution: &Execution, logged: &windhover_proto::event::Logged, at: Timestamp) -> LogDocument {
-    let run = logged.task_run.and_then(|id| execution.task_run(&id));
+fn log_document(
+    execution: &Execution,
+    (task_run, level, message): (Option<TaskRunId>, LogLevel, &str),
+    at: Timestamp,
+) -> LogDocument {
+    let run = task_run.and_then(|id| execution.task_run(&id));
     LogDocument {
         namespace: execution.flow.namespace.to_string(),
         flow_id: execution.flow.flow.to_string(),
         task_id: run.map(|run| run.task.to_string()),
         execution_id: execution.id,
-        task_run_id: logged.task_run,
+        task_run_id: task_run,
         attempt_number: run.map(|run| run.attempts.len().saturating_sub(1)),
         trigger_id: execution.delivery.trigger.as_ref().map(ToString::to_string),
         timestamp: at.to_string(),
         at,
-        level: logged.level,
+        level,
         thread: "engine",
-        message: logged.message.clone(),
+        message: message.to_owned(),
         deleted: false,
     }
 }

@@ -4,9 +4,13 @@
 //! neither does the index. So the answer does not have to wait until the flow was run and its commit is on disk. A reader of its
 //! own looks at every input once, in order, far ahead of the turns when these fall behind; everybody it cannot call the first one
 //! is sent to the partition, which knows all the rest: what became of the first one, and whether its body was the same.
+//!
+//! An execution that a key stands for is never one that a delivery without a key started, so only keyed inputs are looked at. The
+//! turns share nothing with this that they could hold up: where they run at a lower priority, a lock would be held for as long as
+//! they do not run.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -61,8 +65,6 @@ struct Inner {
     known: Filter,
     /// Whether the whole index is in `known`. Until then nobody is called the first one.
     complete: bool,
-    /// Executions that were new when an input named them, and that no commit has changed since.
-    fresh: HashSet<ExecutionId>,
     told: HashMap<DeliveryId, Told>,
     told_before: HashMap<DeliveryId, Told>,
     turned_at: Instant,
@@ -75,7 +77,6 @@ impl Default for Inner {
         Self {
             known: Filter::default(),
             complete: false,
-            fresh: HashSet::new(),
             told: HashMap::new(),
             told_before: HashMap::new(),
             turned_at: Instant::now(),
@@ -101,9 +102,9 @@ impl Entrance {
     }
 
     /// Executions that the index has.
-    pub(crate) fn learn(&self, ids: impl Iterator<Item = ExecutionId>) {
+    pub(crate) fn learn(&self, ids: &[ExecutionId]) {
         let mut inner = self.lock();
-        ids.for_each(|id| inner.known.insert(&id));
+        ids.iter().for_each(|id| inner.known.insert(id));
     }
 
     /// The whole index was learned.
@@ -111,38 +112,18 @@ impl Entrance {
         self.lock().complete = true;
     }
 
-    /// A commit changed these executions.
-    pub(crate) fn changed<'a>(&self, ids: impl Iterator<Item = &'a ExecutionId>) {
-        let mut inner = self.lock();
-        for id in ids {
-            inner.known.insert(id);
-            inner.fresh.remove(id);
-        }
-    }
-
-    /// Whether the index certainly has no entry of an execution.
-    pub(crate) fn lacks(&self, id: &ExecutionId) -> bool {
-        let inner = self.lock();
-        inner.fresh.contains(id) || (inner.complete && !inner.known.may_have(id))
-    }
-
-    /// Looks at inputs that stand in the inbox, in order.
+    /// Looks at inputs with a key that stand in the inbox, in order.
     fn arrived(&self, arrivals: &[Arrival]) {
         let mut inner = self.lock();
         inner.forget_old();
-        for Arrival { execution, keyed } in arrivals {
+        for Arrival { execution, delivery, received_at } in arrivals {
             let is_new = inner.complete && !inner.known.may_have(execution);
             inner.known.insert(execution);
-            if is_new {
-                inner.fresh.insert(*execution);
-            }
-            if let Some((delivery, received_at)) = keyed {
-                let told = if is_new { Told::First(*received_at) } else { Told::Elsewhere };
-                // A record may be read twice; what was said stays.
-                let told = *inner.told.entry(*delivery).or_insert(told);
-                for asked in inner.waiting.remove(delivery).unwrap_or_default() {
-                    self.settle(told, asked);
-                }
+            let told = if is_new { Told::First(*received_at) } else { Told::Elsewhere };
+            // A record may be read twice; what was said stays.
+            let told = *inner.told.entry(*delivery).or_insert(told);
+            for asked in inner.waiting.remove(delivery).unwrap_or_default() {
+                self.settle(told, asked);
             }
         }
     }
@@ -209,7 +190,7 @@ pub(crate) async fn greet(
         for item in codec::decode_inbox(&record?.bytes)? {
             let partition = usize::from(item.partition);
             if matches!(entrances.get(partition), Some(Some(_))) {
-                arrivals[partition].push(item.arrival()?);
+                arrivals[partition].extend(item.arrival()?);
             }
         }
         for (entrance, arrivals) in entrances.iter().zip(&mut arrivals) {
@@ -227,8 +208,11 @@ mod tests {
     use super::*;
 
     fn arrival(execution: u8, delivery: u8) -> Arrival {
-        let keyed = Some((DeliveryId::from_bytes([delivery; 16]), Timestamp::from_millis(7)));
-        Arrival { execution: ExecutionId::from_bytes([execution; 16]), keyed }
+        Arrival {
+            execution: ExecutionId::from_bytes([execution; 16]),
+            delivery: DeliveryId::from_bytes([delivery; 16]),
+            received_at: Timestamp::from_millis(7),
+        }
     }
 
     fn question(execution: u8, delivery: u8) -> Question {
@@ -266,7 +250,7 @@ mod tests {
         entrance.arrived(&[arrival(1, 1)]);
         drop(tokio::spawn(entrance.clone().ask(question(1, 1))));
         assert_eq!(questions.recv().await.unwrap().question, question(1, 1));
-        entrance.learn([ExecutionId::from_bytes([2; 16])].into_iter());
+        entrance.learn(&[ExecutionId::from_bytes([2; 16])]);
         entrance.learned();
         entrance.arrived(&[arrival(2, 2), arrival(3, 3)]);
         drop(tokio::spawn(entrance.clone().ask(question(2, 2))));
@@ -281,20 +265,6 @@ mod tests {
         entrance.arrived(&[arrival(1, 1)]);
         entrance.arrived(&[arrival(1, 1)]);
         assert!(is_first(&entrance, 1, 1).await);
-    }
-
-    #[tokio::test]
-    async fn what_no_commit_changed_yet_is_lacking_and_what_one_did_is_not() {
-        let (entrance, _questions) = entrance();
-        entrance.learned();
-        let id = ExecutionId::from_bytes([1; 16]);
-        assert!(entrance.lacks(&id));
-        entrance.arrived(&[arrival(1, 1)]);
-        assert!(entrance.lacks(&id));
-        entrance.changed([id].iter());
-        assert!(!entrance.lacks(&id));
-        entrance.arrived(&[arrival(1, 2)]);
-        assert!(!entrance.lacks(&id));
     }
 
     #[tokio::test]

@@ -116,6 +116,8 @@ pub(crate) async fn take_ownership(partition: &mut Partition) -> Result<(), Stop
                 partition.epoch = header.epoch;
                 partition.head = Head::after(&header, &commit, position.0);
                 partition.store.apply(Vec::new(), &partition.head)?;
+                // With it goes the first step of learning which keys are there.
+                partition.store.write()?;
                 return Ok(());
             }
             Err(AppendError::Conflict { .. }) => {}

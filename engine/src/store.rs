@@ -22,7 +22,7 @@ use windhover_proto::{
     id::ExecutionId,
 };
 
-use crate::entrance::Entrance;
+use crate::{entrance::Entrance, filter::Filter};
 
 /// Memory for sled's pages, in bytes: the index of a few million executions.
 const CACHE_BYTES: u64 = 96 * 1024 * 1024;
@@ -141,7 +141,9 @@ pub(crate) struct Store {
     written: Cell<u64>,
     /// Executions that something happened to lately.
     active: RefCell<HashMap<ExecutionId, Execution>>,
-    /// Knows the ids of all entries, once [`Learning`] is through with them.
+    /// Ids of all entries, once [`Learning`] is through with them.
+    filter: RefCell<Filter>,
+    /// Is told these ids as well.
     entrance: Arc<Entrance>,
     learning: RefCell<Learning>,
     /// A failure of a read inside the pure core, which has no error for it; found by [`Store::check`].
@@ -155,6 +157,7 @@ impl Store {
             unwritten: RefCell::default(),
             written: Cell::new(0),
             active: RefCell::default(),
+            filter: RefCell::default(),
             entrance,
             learning: RefCell::new(Learning::After(vec![ENTRY])),
             failed: RefCell::default(),
@@ -177,8 +180,9 @@ impl Store {
     pub(crate) fn apply(&self, changes: Vec<Change>, head: &Head) -> Result<(), Failed> {
         let mut unwritten = self.unwritten.borrow_mut();
         let mut active = self.active.borrow_mut();
-        self.entrance.changed(changes.iter().map(|change| &change.id));
+        let mut filter = self.filter.borrow_mut();
         for change in changes {
+            filter.insert(&change.id);
             match change.execution.filter(|execution| !execution.over) {
                 Some(execution) => {
                     unwritten.live.insert(change.id);
@@ -198,7 +202,7 @@ impl Store {
         unwritten.head = Some(head.clone());
         let since = *unwritten.since.get_or_insert_with(Instant::now);
         let full = unwritten.entries.len() >= UNWRITTEN_MAX || active.len() > ACTIVE_MAX;
-        drop((unwritten, active));
+        drop((unwritten, active, filter));
         if full || since.elapsed() >= WRITE_EVERY { self.write() } else { Ok(()) }
     }
 
@@ -246,12 +250,19 @@ impl Store {
             ids.push(id.ok_or_else(|| Failed::new("a key of another kind"))?);
             last = (looked + 1 == LEARNED_AT_ONCE).then(|| key.to_vec());
         }
-        self.entrance.learn(ids.into_iter());
+        let mut filter = self.filter.borrow_mut();
+        ids.iter().for_each(|id| filter.insert(id));
+        self.entrance.learn(&ids);
         if last.is_none() {
             self.entrance.learned();
         }
         *learning = last.map_or(Learning::Done, Learning::After);
         Ok(())
+    }
+
+    /// Whether there is certainly no entry of an execution.
+    fn lacks(&self, id: &ExecutionId) -> bool {
+        matches!(*self.learning.borrow(), Learning::Done) && !self.filter.borrow().may_have(id)
     }
 
     /// Every execution that is not over.
@@ -294,7 +305,7 @@ impl Store {
 impl Projection for Store {
     fn entry(&self, id: &ExecutionId) -> Option<Entry> {
         let unwritten = self.unwritten.borrow().entries.get(id).cloned();
-        if unwritten.is_some() || self.entrance.lacks(id) {
+        if unwritten.is_some() || self.lacks(id) {
             return unwritten;
         }
         self.read(ENTRY, id, decode_entry)

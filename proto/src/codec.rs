@@ -141,21 +141,23 @@ impl InboxItem<'_> {
     }
 }
 
-/// Who an input is about, read without the rest of it.
+/// Who came with a key, read without the rest of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// The execution.
+    /// The execution that the key stands for.
     pub execution: ExecutionId,
-    /// The delivery and when it was received, of an input with a key: its sender asks whether it is the first one.
-    pub keyed: Option<(DeliveryId, Timestamp)>,
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// When it was received.
+    pub received_at: Timestamp,
 }
 
 #[derive(Deserialize)]
 enum SeenInput {
     WebhookReceived(SeenStart),
     ExecutionRequested(SeenStart),
-    KillRequested(SeenRequest),
-    DeletionRequested(SeenRequest),
+    KillRequested(serde::de::IgnoredAny),
+    DeletionRequested(serde::de::IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -172,29 +174,25 @@ struct SeenDelivery {
     key: Option<serde::de::IgnoredAny>,
 }
 
-#[derive(Deserialize)]
-struct SeenRequest {
-    execution: ExecutionId,
-}
-
 impl InboxItem<'_> {
-    /// Reads who the input is about.
+    /// Reads who came, when it came with a key.
     ///
     /// # Errors
     /// When it is not an input of this version.
-    pub fn arrival(&self) -> Result<Arrival, DecodeError> {
+    pub fn arrival(&self) -> Result<Option<Arrival>, DecodeError> {
+        // A text inside of JSON cannot hold these bytes, since its quotes are escaped: without them there is no key.
+        if memchr::memmem::find(self.json.as_bytes(), KEY_MEMBER).is_none() {
+            return Ok(None);
+        }
         let seen = serde_json::from_str(self.json).map_err(|error| malformed(0, error))?;
-        Ok(match seen {
-            SeenInput::WebhookReceived(start) | SeenInput::ExecutionRequested(start) => {
-                let SeenDelivery { id, received_at, key } = start.delivery;
-                Arrival { execution: start.execution, keyed: key.map(|_| (id, received_at)) }
-            }
-            SeenInput::KillRequested(request) | SeenInput::DeletionRequested(request) => {
-                Arrival { execution: request.execution, keyed: None }
-            }
-        })
+        let (SeenInput::WebhookReceived(start) | SeenInput::ExecutionRequested(start)) = seen else { return Ok(None) };
+        let SeenDelivery { id, received_at, key } = start.delivery;
+        Ok(key.map(|_| Arrival { execution: start.execution, delivery: id, received_at }))
     }
 }
+
+/// How the key of a delivery begins in JSON.
+const KEY_MEMBER: &[u8] = br#""key":{"#;
 
 /// The lines of an inbox record, in order.
 ///
@@ -272,7 +270,8 @@ pub struct Line {
 
 /// Joins a header and the events of executions to one commit record.
 pub fn encode_commit<'a>(header: &CommitHeader, lines: impl IntoIterator<Item = (ExecutionId, &'a Line)>) -> Vec<u8> {
-    let mut record = Vec::with_capacity(4096);
+    let lines = lines.into_iter();
+    let mut record = Vec::with_capacity(512 + 2048 * lines.size_hint().0);
     write_json(&mut record, &CommitOpening { windhover: "commit", format: FORMAT, header });
     record.push(b'\n');
     for (execution, line) in lines {

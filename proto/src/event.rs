@@ -43,6 +43,9 @@ pub enum Event {
         /// Whether something about it deserves a warning.
         #[serde(default, skip_serializing_if = "Outcome::is_well")]
         outcome: Outcome,
+        /// Set when its output `value` is also a line in the log, of this level: the text is not kept twice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        told: Option<LogLevel>,
     },
     /// The attempt failed; the task run has failed too unless a retry follows.
     TaskRunFailed {
@@ -306,6 +309,23 @@ impl Kept {
         }
     }
 }
+
+impl Event {
+    /// The line that the event puts into the log: who wrote it, its level, its text.
+    pub fn log_line(&self) -> Option<(Option<TaskRunId>, LogLevel, &str)> {
+        match self {
+            Event::Logged(logged) => Some((logged.task_run, logged.level, &logged.message)),
+            Event::TaskRunSucceeded { task_run, outputs: Some(outputs), told: Some(level), .. } => {
+                let text = outputs.shown().as_map()?.get(TOLD_OUTPUT)?.as_text()?;
+                Some((Some(*task_run), *level, text))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The output that may also be a line in the log.
+pub(crate) const TOLD_OUTPUT: &str = "value";
 
 /// One log line. Values of secrets are masked before it is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

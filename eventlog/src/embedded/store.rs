@@ -148,7 +148,8 @@ impl Store {
         let mut slot = self.write();
         let opened = slot.as_mut().ok_or(CommitError::NotOpen)?;
         for log in missing {
-            let keyspace = opened.database.keyspace(&log.to_string(), keyspace_options).map_err(CommitError::Write)?;
+            let keyspace =
+                opened.database.keyspace(&log.to_string(), || keyspace_options(&log)).map_err(CommitError::Write)?;
             opened.logs.insert(log, keyspace);
         }
         Ok(())
@@ -204,11 +205,12 @@ impl Opened {
             // Tables are only written and moved, never merged: one thread is enough, and two would spin.
             .worker_threads(1)
             .open()?;
-        let meta = database.keyspace(META, keyspace_options)?;
+        let meta = database.keyspace(META, || table_options(CompressionType::Lz4))?;
         let mut logs = HashMap::new();
         for name in database.list_keyspace_names() {
             if let Ok(log) = name.parse() {
-                logs.insert(log, database.keyspace(&name, keyspace_options)?);
+                let keyspace = database.keyspace(&name, || keyspace_options(&log))?;
+                logs.insert(log, keyspace);
             }
         }
         Ok(Self { database, meta, logs })
@@ -253,11 +255,21 @@ fn position_of(key: &[u8]) -> Position {
     Position(key.try_into().map_or(0, u64::from_be_bytes))
 }
 
-fn keyspace_options() -> KeyspaceCreateOptions {
+/// What arrives is decided and trimmed soon: compressing it costs more than its room.
+fn keyspace_options(log: &LogName) -> KeyspaceCreateOptions {
+    match log {
+        LogName::Inbox { .. } => table_options(CompressionType::None),
+        LogName::Executions { .. } | LogName::Definitions | LogName::Kv { .. } | LogName::Refusals => {
+            table_options(CompressionType::Lz4)
+        }
+    }
+}
+
+fn table_options(compression: CompressionType) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         .max_memtable_size(MEMTABLE_BYTES_MAX)
         .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
-        .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
+        .data_block_compression_policy(CompressionPolicy::all(compression))
         // Positions are asked for only when they exist, so filters would never say no.
         .filter_policy(FilterPolicy::disabled())
         .expect_point_read_hits(true)

@@ -57,7 +57,7 @@ fn follow(execution: &mut Execution, event: &Event, at: Timestamp) {
         Event::TimerSet { task_run, wake_at } => {
             run_mut(execution, task_run).wait = Some(Wait::Timer { wake_at: *wake_at });
         }
-        Event::TaskRunSucceeded { task_run, outputs, outcome } => {
+        Event::TaskRunSucceeded { task_run, outputs, outcome, told: _ } => {
             let state = match outcome {
                 Outcome::Well => State::Success,
                 Outcome::Warning => State::Warning,

@@ -303,7 +303,7 @@ fn end_call(work: &mut Work<'_>, task_run: TaskRunId, n: u32, result: &CallResul
     let Some(task) = flow.task(&run.task) else { return };
     let TaskKind::HttpRequest(request) = &task.kind else { return };
     match task::http::judge(work, task, task_run, request, result.clone()) {
-        Ok(outputs) => work.succeed(task, task_run, Some(outputs)),
+        Ok(outputs) => work.succeed(task, task_run, Some(outputs), None),
         Err(error) => work.fail(task, task_run, error),
     }
 }

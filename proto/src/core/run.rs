@@ -148,14 +148,21 @@ impl<'a> Work<'a> {
         let ending = task::perform(self, task, run);
         self.record_reads();
         match ending {
-            Ok(Ending::Now(outputs)) => self.succeed(task, run, outputs),
+            Ok(Ending::Now(outputs)) => self.succeed(task, run, outputs, None),
+            Ok(Ending::Told(outputs, level)) => self.succeed(task, run, Some(outputs), Some(level)),
             Ok(Ending::Later) => {}
             Err(error) => self.fail(task, run, error),
         }
     }
 
-    /// Ends a task run well.
-    pub(super) fn succeed(&mut self, task: &Task, task_run: TaskRunId, outputs: Option<Rendered<crate::expr::Value>>) {
+    /// Ends a task run well; `told` is the level at which its output is also in the log.
+    pub(super) fn succeed(
+        &mut self,
+        task: &Task,
+        task_run: TaskRunId,
+        outputs: Option<Rendered<crate::expr::Value>>,
+        told: Option<LogLevel>,
+    ) {
         let kept = outputs.map(|outputs| self.keep(outputs));
         if let Some(bytes) = kept.as_ref().and_then(too_large) {
             let message = format!("the outputs take {bytes} bytes; at most {} are kept", limit::VALUE_BYTES_MAX);
@@ -164,7 +171,7 @@ impl<'a> Work<'a> {
         let retried = self.run(task_run).is_some_and(|run| run.attempts.len() > 1);
         let warns = retried && task.retry.as_ref().is_some_and(|retry| retry.warning_on_retry);
         let outcome = if warns { Outcome::Warning } else { Outcome::Well };
-        self.emit(Event::TaskRunSucceeded { task_run, outputs: kept, outcome });
+        self.emit(Event::TaskRunSucceeded { task_run, outputs: kept, outcome, told });
     }
 
     pub(super) fn keep(&self, rendered: Rendered<crate::expr::Value>) -> crate::event::Kept {
@@ -221,7 +228,7 @@ impl<'a> Work<'a> {
             let flow = self.flow;
             let Some(task) = self.run(id).and_then(|run| flow.task(&run.task)) else { continue };
             match wait {
-                Wait::Timer { .. } => self.succeed(task, id, None),
+                Wait::Timer { .. } => self.succeed(task, id, None, None),
                 Wait::Retry { .. } => {
                     self.emit(Event::AttemptStarted { task_run: id, awaits: task::awaits(&task.kind) });
                     self.perform(task, id);

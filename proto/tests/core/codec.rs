@@ -127,6 +127,7 @@ fn event() -> impl Strategy<Value = Event> {
             task_run,
             outputs: outputs.map(Kept::Clear),
             outcome: Outcome::Warning,
+            told: Some(LogLevel::Debug),
         }),
         (run.clone(), value()).prop_map(|(task_run, shown)| Event::TaskRunFailed {
             task_run,
@@ -168,6 +169,9 @@ proptest! {
         prop_assert_eq!(&read, &inputs);
         for (item, input) in items.iter().zip(&inputs) {
             prop_assert_eq!(item.partition, input.execution().partition(16));
+            let keyed = input.delivery().filter(|delivery| delivery.key.is_some());
+            let arrival = item.arrival().unwrap().map(|arrival| (arrival.execution, arrival.delivery, arrival.received_at));
+            prop_assert_eq!(arrival, keyed.map(|delivery| (input.execution(), delivery.id, delivery.received_at)));
         }
     }
 
@@ -207,6 +211,7 @@ fn read_anything(record: &[u8]) {
     let rules = Rules { partition: 0, key_horizon_ms: 1, quarantine: None };
     for item in decode_inbox(record).unwrap_or_default() {
         let _ = item.input();
+        let _ = item.arrival();
     }
     if let Ok(commit) = decode_commit(record) {
         commit.items().for_each(|(_, json)| drop(decode_line(json)));

@@ -459,9 +459,9 @@ impl Scenario {
 
 /// Level, task and message of a log line.
 fn log_line(event: &Event, execution: &Execution) -> Option<(String, Option<String>, String)> {
-    let Event::Logged(line) = event else { return None };
-    let task = line.task_run.and_then(|id| execution.task_run(&id)).map(|run| run.task.to_string());
-    Some((line.level.to_string(), task, line.message.clone()))
+    let (task_run, level, message) = event.log_line()?;
+    let task = task_run.and_then(|id| execution.task_run(&id)).map(|run| run.task.to_string());
+    Some((level.to_string(), task, message.to_owned()))
 }
 
 fn called(call: &Call) -> String {
@@ -493,7 +493,7 @@ fn describe(event: &Event, execution: &Execution) -> String {
             Refusal::Failed => format!("{} is refused", refused.task),
         },
         Event::TimerSet { task_run, wake_at } => format!("{} sleeps until {}", task(task_run), after(*wake_at)),
-        Event::TaskRunSucceeded { task_run, outputs, outcome } => match outcome {
+        Event::TaskRunSucceeded { task_run, outputs, outcome, told: _ } => match outcome {
             Outcome::Well => format!("{} succeeds{}", task(task_run), kept(outputs)),
             Outcome::Warning => format!("{} succeeds with a warning{}", task(task_run), kept(outputs)),
         },

@@ -31,8 +31,8 @@ pub fn text<'a>(id: ExecutionId, lines: impl IntoIterator<Item = &'a Line>) -> S
     for line in lines {
         for event in line.events.iter().filter(|event| !matches!(event, Event::DeliverySuppressed(_))) {
             apply(&mut state, id, event, line.at);
-            if let Event::Logged(logged) = event {
-                let _ = writeln!(logs, "{} {:?} {}", logged.level, logged.task_run, logged.message);
+            if let Some((task_run, level, message)) = event.log_line() {
+                let _ = writeln!(logs, "{level} {task_run:?} {message}");
             }
         }
     }

@@ -4,7 +4,7 @@ pub(super) mod http;
 
 use super::{context::Rendered, run::Work};
 use crate::{
-    event::{Answer, Awaits, Event},
+    event::{Answer, Awaits, Event, TOLD_OUTPUT},
     expr::{Host, Map, RenderError, Template, Value},
     flow::{Dynamic, FromDocument, LogLevel, LogMessage, Task, TaskKind},
     id::TaskRunId,
@@ -12,10 +12,15 @@ use crate::{
 
 pub(super) use http::Call;
 
+/// Longest output that is a line in the log without standing there once more.
+const TOLD_BYTES_MAX: usize = 64 * 1024;
+
 /// How an attempt went on.
 pub(super) enum Ending {
     /// It ended, with these outputs.
     Now(Option<Rendered<Value>>),
+    /// It ended, with an output that is also a line in the log.
+    Told(Rendered<Value>, LogLevel),
     /// It waits for a call or a timer.
     Later,
 }
@@ -93,9 +98,17 @@ fn single(name: &str, value: Value) -> Value {
 fn give_back(work: &mut Work<'_>, task: &Task, run: TaskRunId, format: Option<&Template>) -> Result<Ending, TaskError> {
     let Some(format) = format else { return Ok(Ending::Now(None)) };
     let rendered = work.context_of(task, run).render(format)?;
-    log_line(work, task, run, LogLevel::Debug, &rendered);
-    let value = single("value", Value::text(rendered.value));
-    Ok(Ending::Now(Some(Rendered { value, secrets: rendered.secrets })))
+    // What is large may be too large to be an output, and what holds a secret is masked in another way.
+    let told_once = rendered.secrets.is_empty() && rendered.value.len() <= TOLD_BYTES_MAX;
+    if !told_once {
+        log_line(work, task, run, LogLevel::Debug, &rendered);
+    }
+    let value = single(TOLD_OUTPUT, Value::text(rendered.value));
+    let outputs = Rendered { value, secrets: rendered.secrets };
+    Ok(match told_once && is_logged(task, LogLevel::Debug) {
+        true => Ending::Told(outputs, LogLevel::Debug),
+        false => Ending::Now(Some(outputs)),
+    })
 }
 
 fn log(
@@ -119,9 +132,13 @@ fn log(
 
 /// Writes a log line, unless the task keeps only more important ones.
 fn log_line(work: &mut Work<'_>, task: &Task, run: TaskRunId, level: LogLevel, line: &Rendered<String>) {
-    if task.log_level.is_none_or(|lowest| level >= lowest) {
+    if is_logged(task, level) {
         work.log(Some(run), level, super::keep::mask_text(&line.value, &line.secrets));
     }
+}
+
+fn is_logged(task: &Task, level: LogLevel) -> bool {
+    task.log_level.is_none_or(|lowest| level >= lowest)
 }
 
 fn fail(
