@@ -12,6 +12,8 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use windhover_proto::expr::{Env, Map, Surroundings, Template, Value};
 
+use super::client::say;
+
 const EXAMPLES: &str = "\
 Examples:
   windhover expr '{{ 1 + 2 }}'
@@ -67,7 +69,7 @@ fn evaluate(arguments: &ExprArgs, source: &str) -> anyhow::Result<ExitCode> {
     }
     match rendered {
         Ok(text) => {
-            println!("{text}");
+            say(text);
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use super::client::{Client, ServerOptions, block_on, cell, print_json, segment};
+use super::client::{Client, ServerOptions, block_on, cell, print_json, say, segment};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,7 +71,7 @@ async fn follow(client: &Client, arguments: &Arguments) -> anyhow::Result<()> {
                 return Ok(());
             }
             match arguments.server.json {
-                true => println!("{}", event.data),
+                true => say(&event.data),
                 false => print_line(&serde_json::from_str(&event.data)?),
             }
             last = Some(event.id);
@@ -81,5 +81,5 @@ async fn follow(client: &Client, arguments: &Arguments) -> anyhow::Result<()> {
 
 fn print_line(line: &Value) {
     let of = |name: &str| cell(&line[name]);
-    println!("{} {:<5} {}  {}", of("timestamp"), of("level"), of("taskId"), of("message"));
+    say(format_args!("{} {:<5} {}  {}", of("timestamp"), of("level"), of("taskId"), of("message")));
 }

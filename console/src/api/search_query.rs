@@ -240,6 +240,10 @@ fn scope_filter(name: &str, text: &str) -> Result<Filter, Problem> {
 }
 
 fn state_filter(name: &str, operator: &str, value: &str) -> Result<Filter, Problem> {
+    if value.is_empty() {
+        // No state at all: nothing is in none.
+        return Ok(Filter::State(Match::OneOf(Vec::new())));
+    }
     let value = value.to_ascii_uppercase();
     let known = |text: &str| serde_json::from_value::<State>(serde_json::Value::String(text.to_owned())).is_ok();
     if let Some(unknown) = value.split(',').map(str::trim).find(|text| !known(text)) {

@@ -1,6 +1,7 @@
 //! What commands that talk to a server share: where it is, requests, events and tables.
 
 mod events;
+mod say;
 mod table;
 
 use std::future::Future;
@@ -11,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 pub(crate) use events::Events;
+pub(crate) use say::{say, shown};
 pub(crate) use table::{cell, print as print_table};
 
 /// Entries of one page: the most that a server gives.
@@ -150,7 +152,7 @@ pub(crate) fn segment(text: &str) -> String {
 
 /// Prints JSON for programs.
 pub(crate) fn print_json(value: &Value) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    say(serde_json::to_string_pretty(value)?);
     Ok(())
 }
 

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use super::say::{self, shown};
+
 /// Prints rows under headings; only the headings when there are no rows.
 pub(crate) fn print<const COLUMNS: usize>(headings: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {
-    print!("{}", text(headings, rows));
+    say::say(text(headings, rows).trim_end());
 }
 
 fn text<const COLUMNS: usize>(headings: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
@@ -25,7 +27,7 @@ fn text<const COLUMNS: usize>(headings: [&str; COLUMNS], rows: &[[String; COLUMN
 pub(crate) fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => shown(text).replace('\n', "\\n"),
         other => other.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::print_execution;
-use crate::commands::client::{Client, ServerOptions, block_on, cell, segment};
+use crate::commands::client::{Client, ServerOptions, block_on, cell, say, segment};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +33,7 @@ pub(super) fn run(follow: &Follow) -> anyhow::Result<ExitCode> {
     let mut told = Told::default();
     let ended = block_on(to_end(&client, follow, &mut told))?;
     if !follow.server.json {
-        println!();
+        say("");
         print_execution(&ended);
     }
     let good = matches!(ended["state"]["current"].as_str(), Some("SUCCESS" | "WARNING"));
@@ -80,7 +80,7 @@ impl Told {
     /// Prints what is new: for people one line for each state of the execution and of its task runs.
     fn tell(&mut self, execution: &Value, json: bool) {
         if json {
-            println!("{execution}");
+            say(execution);
             return;
         }
         let mut lines = states("execution", &execution["state"]);
@@ -91,7 +91,7 @@ impl Told {
         lines.sort_by(|one, other| one.split(' ').next().cmp(&other.split(' ').next()));
         for line in lines {
             if !self.lines.contains(&line) {
-                println!("{line}");
+                say(&line);
                 self.lines.insert(line);
             }
         }

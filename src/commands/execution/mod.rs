@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::client::{cell, print_table};
+use super::client::{cell, print_table, say};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,26 +54,26 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn print_execution(execution: &Value) {
     let state = &execution["state"];
     let flow = format!("{}/{}", cell(&execution["namespace"]), cell(&execution["flowId"]));
-    println!("Execution  {}", cell(&execution["id"]));
-    println!("Flow       {flow} revision {}", cell(&execution["flowRevision"]));
-    println!("State      {}", cell(&state["current"]));
-    println!("Started    {}", cell(&state["startDate"]));
-    println!("Ended      {}", cell(&state["endDate"]));
-    println!("Duration   {}", cell(&state["duration"]));
+    say(format_args!("Execution  {}", cell(&execution["id"])));
+    say(format_args!("Flow       {flow} revision {}", cell(&execution["flowRevision"])));
+    say(format_args!("State      {}", cell(&state["current"])));
+    say(format_args!("Started    {}", cell(&state["startDate"])));
+    say(format_args!("Ended      {}", cell(&state["endDate"])));
+    say(format_args!("Duration   {}", cell(&state["duration"])));
     if execution["trigger"].is_object() {
-        println!("Trigger    {}", cell(&execution["trigger"]["id"]));
+        say(format_args!("Trigger    {}", cell(&execution["trigger"]["id"])));
     }
     let labels = execution["labels"].as_array().into_iter().flatten();
     let labels: Vec<_> = labels.map(|label| format!("{}={}", cell(&label["key"]), cell(&label["value"]))).collect();
-    println!("Labels     {}", labels.join(" "));
+    say(format_args!("Labels     {}", labels.join(" ")));
     for name in ["inputs", "outputs"] {
         if execution[name].is_object() {
-            println!("{name:<10} {}", execution[name]);
+            say(format_args!("{name:<10} {}", execution[name]));
         }
     }
     let runs = execution["taskRunList"].as_array().map(Vec::as_slice).unwrap_or_default();
     if !runs.is_empty() {
-        println!();
+        say("");
         print_table(
             ["TASK", "STATE", "ATTEMPTS", "DURATION", "OUTPUTS"],
             &runs.iter().map(run_row).collect::<Vec<_>>(),

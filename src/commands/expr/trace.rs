@@ -2,6 +2,8 @@
 
 use windhover_proto::expr::TraceStep;
 
+use crate::commands::client::say;
+
 /// Longest value that is shown in one line, in characters.
 const SHOWN_CHARS_MAX: usize = 120;
 
@@ -13,7 +15,7 @@ pub(super) fn print(steps: &[TraceStep]) {
             Ok(value) => shortened(&value.to_json()),
             Err(reason) => format!("failed: {}", shortened(reason)),
         };
-        println!("{indent}{} = {outcome}", step.source.trim());
+        say(format_args!("{indent}{} = {outcome}", step.source.trim()));
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::FlowName;
-use crate::commands::client::{Client, ServerOptions, block_on, print_json};
+use crate::commands::client::{Client, ServerOptions, block_on, print_json, say};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +28,7 @@ pub(super) fn run(delete: &Delete) -> anyhow::Result<ExitCode> {
     if delete.server.json {
         print_json(&json!({"namespace": delete.flow.namespace, "id": delete.flow.id, "deleted": true}))?;
     } else {
-        println!("{} deleted", delete.flow);
+        say(format_args!("{} deleted", delete.flow));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -14,7 +14,7 @@ use windhover_proto::{flow::Flow, id::TenantId, time::Timestamp};
 
 use super::{FlowName, diff, validate};
 use crate::commands::{
-    client::{Client, ServerOptions, block_on, print_json, print_table},
+    client::{Client, ServerOptions, block_on, print_json, print_table, say, shown},
     server::nats::NatsOptions,
 };
 
@@ -132,7 +132,8 @@ async fn deploy_to(place: &impl Place, flows: Vec<(Flow, String)>, deploy: &Depl
 /// The lines that change, before anything is sent.
 fn show_change(one: &Planned) {
     if one.change != Change::Unchanged {
-        print!("{}/{}: {}\n{}", one.namespace, one.id, one.change.as_str(), diff::lines(&one.before, &one.source));
+        let lines = diff::lines(&one.before, &one.source);
+        say(format_args!("{}/{}: {}\n{}", one.namespace, one.id, one.change.as_str(), shown(lines.trim_end())));
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::FlowName;
-use crate::commands::client::{Client, ServerOptions, block_on, print_json};
+use crate::commands::client::{Client, ServerOptions, block_on, print_json, say};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -35,7 +35,7 @@ pub(super) fn run(get: &Get) -> anyhow::Result<ExitCode> {
         print_json(&flow)?;
     } else {
         let source = flow["source"].as_str().context("the server gave no text of the flow")?;
-        println!("{}", source.trim_end());
+        say(source.trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }
