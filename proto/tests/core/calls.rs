@@ -22,8 +22,7 @@ fn an_answer_becomes_the_outputs_of_its_task() {
         .then([
             "get succeeds {\"uri\":\"http://sink/\",\"code\":200,\"headers\":{},\"body\":\"hello\"}",
             "out runs",
-            "DEBUG out: hello",
-            "out succeeds {\"value\":\"hello\"}",
+            "out succeeds {\"value\":\"hello\"}, told at DEBUG",
             "ended SUCCESS",
         ]);
 }

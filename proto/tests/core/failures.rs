@@ -61,8 +61,7 @@ fn a_panic_takes_one_execution_out_of_service_and_no_other() {
         "created",
         "started",
         "a runs",
-        "DEBUG a: fine",
-        "a succeeds {\"value\":\"fine\"}",
+        "a succeeds {\"value\":\"fine\"}, told at DEBUG",
         "ended SUCCESS",
     ]);
 }

@@ -493,10 +493,13 @@ fn describe(event: &Event, execution: &Execution) -> String {
             Refusal::Failed => format!("{} is refused", refused.task),
         },
         Event::TimerSet { task_run, wake_at } => format!("{} sleeps until {}", task(task_run), after(*wake_at)),
-        Event::TaskRunSucceeded { task_run, outputs, outcome, told: _ } => match outcome {
-            Outcome::Well => format!("{} succeeds{}", task(task_run), kept(outputs)),
-            Outcome::Warning => format!("{} succeeds with a warning{}", task(task_run), kept(outputs)),
-        },
+        Event::TaskRunSucceeded { task_run, outputs, outcome, told } => {
+            let told = told.map(|level| format!(", told at {level}")).unwrap_or_default();
+            match outcome {
+                Outcome::Well => format!("{} succeeds{}{told}", task(task_run), kept(outputs)),
+                Outcome::Warning => format!("{} succeeds with a warning{}{told}", task(task_run), kept(outputs)),
+            }
+        }
         Event::TaskRunFailed { task_run, outputs, failure, answer } => {
             let failure = match failure {
                 Failure::Plain => "fails",
