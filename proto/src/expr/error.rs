@@ -16,6 +16,27 @@ pub struct SyntaxError {
     pub column: usize,
     /// Where in a tree of templates the text stands, such as `headers.X-Token`; empty for a single template.
     pub path: String,
+    /// Whether Kestra names a line of the source text at all.
+    told: ToldLine,
+}
+
+/// Which line the text of an error names. People are shown the true one beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum ToldLine {
+    /// The one where the error is.
+    #[default]
+    True,
+    /// 0: Kestra gives the filters of a `filter` tag no line.
+    Zero,
+}
+
+impl ToldLine {
+    fn of(self, line: usize) -> usize {
+        match self {
+            ToldLine::True => line,
+            ToldLine::Zero => 0,
+        }
+    }
 }
 
 fn path_prefix(path: &str) -> String {
@@ -26,7 +47,13 @@ impl SyntaxError {
     /// An error at a byte of `source`.
     pub(crate) fn at(source: &str, at: usize, message: impl Into<String>) -> SyntaxError {
         let (line, column) = line_and_column(source, at);
-        SyntaxError { message: message.into(), line, column, path: String::new() }
+        SyntaxError { message: message.into(), line, column, path: String::new(), told: ToldLine::True }
+    }
+
+    /// The same error, of the name of a filter in a `filter` tag.
+    pub(crate) fn of_filter_tag(mut self) -> SyntaxError {
+        self.told = ToldLine::Zero;
+        self
     }
 
     /// The same error, one level deeper in a tree.
@@ -79,6 +106,7 @@ struct Inner {
     /// Names among which the missing one was looked for; they are compared only when the error is shown to somebody.
     known: Vec<Text>,
     at: Option<u32>,
+    told: ToldLine,
     place: Option<Place>,
 }
 
@@ -87,6 +115,7 @@ struct Place {
     template: String,
     line: usize,
     column: usize,
+    told: ToldLine,
 }
 
 impl RenderError {
@@ -99,6 +128,7 @@ impl RenderError {
             nearest: None,
             known: Vec::new(),
             at: None,
+            told: ToldLine::True,
             place: None,
         }))
     }
@@ -123,7 +153,8 @@ impl RenderError {
 
     pub(crate) fn syntax(template: &str, error: &SyntaxError) -> RenderError {
         let mut made = RenderError::new(Class::Syntax, error.message.clone());
-        made.0.place = Some(Place { template: template.to_owned(), line: error.line, column: error.column });
+        let SyntaxError { line, column, told, .. } = *error;
+        made.0.place = Some(Place { template: template.to_owned(), line, column, told });
         made
     }
 
@@ -149,6 +180,14 @@ impl RenderError {
         self
     }
 
+    /// The same error, of a filter in a `filter` tag, unless it comes from an argument, which has a place of its own.
+    pub(crate) fn of_filter_tag(mut self) -> RenderError {
+        if self.0.at.is_none() {
+            self.0.told = ToldLine::Zero;
+        }
+        self
+    }
+
     /// Turns the byte into line and column, and finds the nearest name, unless an inner template has done so. A name that was
     /// looked for nowhere else is a top-level variable.
     pub(crate) fn within(mut self, template: &str, top_level: impl FnOnce() -> Vec<String>) -> RenderError {
@@ -161,7 +200,7 @@ impl RenderError {
         }
         if self.0.place.is_none() {
             let (line, column) = line_and_column(template, self.0.at.unwrap_or(0) as usize);
-            self.0.place = Some(Place { template: template.to_owned(), line, column });
+            self.0.place = Some(Place { template: template.to_owned(), line, column, told: self.0.told });
         }
         self
     }
@@ -191,9 +230,15 @@ impl RenderError {
         self.0.place.as_ref().map_or(1, |place| place.column)
     }
 
+    /// The line that Kestra's text names: [`RenderError::line`], but 0 for a filter of a `filter` tag.
+    pub fn kestra_line(&self) -> usize {
+        self.0.place.as_ref().map_or(1, |place| place.told.of(place.line))
+    }
+
     /// Kestra's text alone.
     pub fn kestra_text(&self) -> String {
-        let (template, line) = self.0.place.as_ref().map_or(("?", 1), |place| (place.template.as_str(), place.line));
+        let template = self.0.place.as_ref().map_or("?", |place| place.template.as_str());
+        let line = self.kestra_line();
         match (self.0.class, &self.0.variable) {
             (Class::Missing, Some(name)) => {
                 format!("Unable to find `{name}` used in the expression `{template}` at line {line}")
@@ -236,6 +281,14 @@ mod tests {
             "Unable to find `boddy` used in the expression `{{ trigger.boddy }}` at line 1"
         );
         assert!(error.to_string().ends_with("at line 1 [line 1, column 4]; did you mean `body`?"), "{error}");
+    }
+
+    #[test]
+    fn a_filter_of_a_filter_tag_is_told_at_line_0_and_shown_where_it_stands() {
+        let error = RenderError::engine("no").of_filter_tag().at(2).within("a\nb", Vec::new);
+        assert_eq!(error.to_string(), "no (a\nb:0) [line 2, column 1]");
+        let of_an_argument = RenderError::missing("x").at(2).of_filter_tag().within("a\nb", Vec::new);
+        assert_eq!((of_an_argument.line(), of_an_argument.kestra_line()), (2, 2));
     }
 
     #[test]

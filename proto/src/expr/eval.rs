@@ -127,7 +127,8 @@ impl<'m, 'e> Machine<'m, 'e> {
                 self.nodes(body, &mut inner)?;
                 let mut value = Value::from(inner.into_text());
                 for (call, span) in steps {
-                    value = self.filter(call, Input::Present(value)).map_err(|error| error.at(span.start))?;
+                    let outcome = self.filter(call, Input::Present(value));
+                    value = outcome.map_err(|error| error.of_filter_tag().at(span.start))?;
                 }
                 sink.write(value);
             }

@@ -2,9 +2,10 @@
 
 use super::ast::{Args, Binary, Block, Expr, FilterCall, INFIX, Infix, Kind, Macro, Span, Test, Unary};
 use super::error::{SyntaxError, nearest};
+use super::filters::{self, Filter};
+use super::functions;
 use super::lex::{Spanned, Token, lex};
 use super::value::{Text, Value};
-use super::{filters, functions};
 
 /// Deepest nesting of a template: what is written by people stays far below, and the stack stays small.
 pub const NESTING_MAX: u16 = 256;
@@ -371,15 +372,24 @@ impl Parser<'_> {
         Ok(args)
     }
 
-    pub(super) fn filter_call(&mut self) -> Result<FilterCall, SyntaxError> {
+    fn filter_call(&mut self) -> Result<FilterCall, SyntaxError> {
+        let filter = self.filter()?;
+        Ok(FilterCall { filter, args: self.filter_arguments()? })
+    }
+
+    /// The name of a filter.
+    pub(super) fn filter(&mut self) -> Result<&'static Filter, SyntaxError> {
         let place = self.span();
         let name = self.name()?;
-        let Some(filter) = filters::find(&name) else {
+        filters::find(&name).ok_or_else(|| {
             let message = format!("Filter [{name}] does not exist.{}", hint(&name, filters::names()));
-            return Err(SyntaxError::at(self.source, place.start as usize, message));
-        };
-        let args = if self.is_punctuation('(') { self.arguments()? } else { Args::default() };
-        Ok(FilterCall { filter, args })
+            SyntaxError::at(self.source, place.start as usize, message)
+        })
+    }
+
+    /// What stands behind the name of a filter.
+    pub(super) fn filter_arguments(&mut self) -> Result<Args, SyntaxError> {
+        if self.is_punctuation('(') { self.arguments() } else { Ok(Args::default()) }
     }
 
     fn test(&mut self) -> Result<Test, SyntaxError> {

@@ -1,6 +1,6 @@
 //! The tags: `if`, `for`, `set`, `macro`, `block`, `filter`.
 
-use super::ast::{Block, Macro, Node};
+use super::ast::{Block, FilterCall, Macro, Node};
 use super::error::SyntaxError;
 use super::lex::Token;
 use super::parse::Parser;
@@ -174,8 +174,9 @@ impl Parser<'_> {
         let mut steps = Vec::new();
         loop {
             let start = self.span();
-            let call = self.filter_call()?;
-            steps.push((call, self.span_from(start)));
+            let filter = self.filter().map_err(SyntaxError::of_filter_tag)?;
+            let args = self.filter_arguments()?;
+            steps.push((FilterCall { filter, args }, self.span_from(start)));
             if *self.current() != Token::Operator("|") {
                 break;
             }

@@ -51,6 +51,14 @@ fn unknown_filters_and_functions_are_refused_at_once() {
 }
 
 #[test]
+fn a_null_merges_with_anything_but_a_null() {
+    assert_eq!(rendered("{{ trigger.body.none | merge([1]) }}{{ [1] | merge(trigger.body.none) }}"), "[1][1]");
+    let template = Template::compile("{{ trigger.body.none | merge(null) }}").unwrap();
+    let error = template.render(&variables(), &mut env()).unwrap_err();
+    assert!(error.to_string().starts_with("The two arguments to be merged are null"), "{error}");
+}
+
+#[test]
 fn a_tree_of_templates_renders_member_by_member_and_names_the_path_of_an_error() {
     let tree = Value::from_json(r#"{"a":["{{ name }}",1],"{{ name }}":null}"#).unwrap();
     let rendered = Templated::compile(&tree).unwrap().render(&variables(), &mut env()).unwrap();

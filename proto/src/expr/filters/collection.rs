@@ -183,6 +183,7 @@ pub(super) fn length(_: &mut Machine<'_, '_>, input: &Value, _: &Arguments) -> O
 pub(super) fn merge(machine: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -> Outcome {
     let items = args.get("items");
     let merged = match (input, items) {
+        (Value::Null, Value::Null) => return Err(RenderError::engine("The two arguments to be merged are null")),
         (Value::Null, items) => return Ok(items.clone()),
         (_, Value::Null) => return Ok(input.clone()),
         (Value::Map(map), items) => merged_map(map, items)?,

@@ -75,7 +75,7 @@ impl Failure {
                 if let Some(variable) = error.variable() {
                     answer.insert("variable", Value::from(variable));
                 }
-                answer.insert("line", Value::integer(error.line() as i64));
+                answer.insert("line", Value::integer(error.kestra_line() as i64));
             }
         }
     }
