@@ -59,7 +59,7 @@ enum Command {
     /// only for its health.
     #[command(after_help = roles::ENGINE_EXAMPLES)]
     Engine(Box<roles::EngineOptions>),
-    /// The API and the page, beside others on the same NATS.
+    /// The API, beside others on the same NATS.
     #[command(after_help = roles::CONSOLE_EXAMPLES)]
     Console(Box<roles::ConsoleOptions>),
 }
