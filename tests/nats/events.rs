@@ -25,7 +25,8 @@ fn python() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_consumer_of_the_documentation_sees_every_execution_end_once() {
     let world = World::start();
-    world.deploy(&[("echo.yaml", &echo())]);
+    let after = "afterExecution:\n  - id: after\n    type: io.kestra.plugin.core.log.Log\n    message: ended\n";
+    world.deploy(&[("echo.yaml", &format!("{}\n{after}", echo()))]);
     let (ingress, _engine) = (world.ingress(), world.engine().start());
     let mut expected = deliver_many(&ingress.api, "echo", "before", 5).await;
     let mut child = Command::new(python())
