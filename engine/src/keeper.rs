@@ -355,6 +355,9 @@ impl<'a> Shift<'a> {
             Stop::Read(error) => {
                 tracing::error!(partition = number, error = %causes(&error), "the log cannot be read; trying again");
             }
+            Stop::Object(error) => {
+                tracing::error!(partition = number, error = %causes(&error), "a body cannot be read; trying again");
+            }
             Stop::Panicked { reason, .. } => {
                 tracing::error!(partition = number, reason, "a turn panicked; starting again from the log");
             }

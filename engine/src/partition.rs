@@ -15,7 +15,7 @@ use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
 };
-use windhover_eventlog::{Append, AppendError, Expect, LogName, Position, ReadError};
+use windhover_eventlog::{Append, AppendError, Expect, LogName, ObjectError, Position, ReadError};
 use windhover_proto::{
     codec::{self, Consumed, RecordHash},
     core::{
@@ -61,6 +61,9 @@ pub(crate) enum Stop {
     /// The log cannot be trusted or read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What is kept beside the log cannot be read.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
     /// The log holds what cannot follow.
     #[error(transparent)]
     Fold(#[from] FoldError),
@@ -366,7 +369,7 @@ impl Partition {
                 }
             };
             let Some(fingerprint) = blob.filter(|blob| !blobs.contains_key(blob)) else { continue };
-            if let Some(bytes) = crate::recover::blob(&self.shared.parts.log, &fingerprint).await {
+            if let Some(bytes) = crate::recover::blob(&self.shared.parts.log, &fingerprint).await? {
                 blobs.insert(fingerprint, bytes);
             }
         }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use windhover_eventlog::{Append, AppendError, Expect, LogName, ObjectName, Position, ReadError, SharedLog};
+use windhover_eventlog::{
+    Append, AppendError, Expect, LogName, ObjectError, ObjectName, Position, ReadError, SharedLog,
+};
 use windhover_proto::{
     codec::{self, CommitHeader},
     core::{
@@ -158,12 +160,17 @@ pub(crate) async fn execution(
     Ok(state)
 }
 
-/// A body out of the blob store.
-pub(crate) async fn blob(log: &SharedLog, fingerprint: &Fingerprint) -> Option<Bytes> {
-    let name = ObjectName::new(format!("blob/{fingerprint}")).ok()?;
-    let found = log.object(name).await;
-    found.unwrap_or_else(|error| {
-        tracing::error!(%error, "a body cannot be read");
-        None
-    })
+/// A body out of the blob store; `None` when it is not there, or not what was put there.
+///
+/// # Errors
+/// When the store cannot be read now: nothing may be decided as if there were no body.
+pub(crate) async fn blob(log: &SharedLog, fingerprint: &Fingerprint) -> Result<Option<Bytes>, ObjectError> {
+    let Ok(name) = ObjectName::new(format!("blob/{fingerprint}")) else { return Ok(None) };
+    match log.object(name).await {
+        Err(error @ ObjectError::Damaged { .. }) => {
+            tracing::error!(%error, "a body cannot be read");
+            Ok(None)
+        }
+        found => found,
+    }
 }

@@ -177,6 +177,14 @@ impl NatsCluster {
     /// # Panics
     /// When they do not.
     pub fn start(sync: Sync) -> Self {
+        Self::configured(sync, "")
+    }
+
+    /// The same; `extra` is more of the configuration file of each.
+    ///
+    /// # Panics
+    /// When they do not find each other.
+    pub fn configured(sync: Sync, extra: &str) -> Self {
         let scratch = scratch_folder();
         let route_ports: Vec<_> = (0..3).map(|_| free_port()).collect();
         let routes: Vec<_> = route_ports.iter().map(|port| format!("\"nats-route://127.0.0.1:{port}\"")).collect();
@@ -192,7 +200,8 @@ impl NatsCluster {
                 _folder: Some(scratch.clone()),
             };
             let routes = routes.join(", ");
-            let cluster = format!("cluster {{ name: test, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}");
+            let cluster =
+                format!("cluster {{ name: test, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}\n{extra}");
             server.configure(&format!("server-{index}"), sync, &cluster);
             servers.push(server);
         }

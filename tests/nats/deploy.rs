@@ -36,3 +36,16 @@ async fn a_mistake_in_one_flow_keeps_all_of_them_from_being_deployed() {
     assert!(printed.contains("b.yaml"), "{printed}");
     assert_eq!(deliver(&world.ingress().api, "echo", "k").await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_folder_of_one_server_or_the_api_of_another_deploys_is_seen_by_all() {
+    let world = World::start();
+    let (ingress, console) = (world.ingress(), world.console());
+    let _local = world.role("local").flow("echo.yaml", &echo()).start();
+    assert_eq!(deliver(&ingress.api, "echo", "k").await.status, 200, "deployed by the folder");
+    let source = echo().replace("id: echo", "id: other");
+    let request = console.api.webhook_at(reqwest::Method::POST, "/api/v1/main/flows");
+    let answer = request.header("Content-Type", "application/x-yaml").body(source).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(deliver(&ingress.api, "other", "k").await.status, 200, "deployed by the API");
+}

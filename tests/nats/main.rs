@@ -11,7 +11,7 @@ mod roles;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use windhover_eventlog::nats_server::{NatsServer, Sync};
+use windhover_eventlog::nats_server::{NatsCluster, NatsServer, Sync};
 use windhover_testing::{Api, Launch, Server, Sink, eventually};
 
 const NAMESPACE: &str = "company.team";

@@ -14,6 +14,12 @@ async fn a_nats_that_syncs_lazily_is_refused_with_the_line_for_its_configuration
         assert!(!stopped.status.success());
         assert!(stopped.printed.contains("sync_interval: always"), "{role}: {}", stopped.printed);
     }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("echo.yaml"), echo()).expect("a flow file");
+    let mut deploy = std::process::Command::new(binary());
+    let deployed = deploy.args(["flow", "deploy"]).arg(folder.path()).args(&world.arguments).output().expect("a run");
+    let printed = String::from_utf8_lossy(&deployed.stderr);
+    assert!(!deployed.status.success() && printed.contains("sync_interval: always"), "{printed}");
     let allowed = world.role("local").argument("--allow-unsynced").flow("echo.yaml", &echo()).start();
     let answer = deliver(&allowed.api, "echo", "k").await;
     assert_eq!((answer.status.as_u16(), answer.header("windhover-durability")), (200, "unsynced"));

@@ -19,7 +19,7 @@ use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use serde::Deserialize;
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::{Inner, JetStream, connect::store_error, questions};
+use super::{Inner, JetStream, connect::store_error, questions, streams};
 use crate::{
     OpenError,
     cluster::{Announced, Cluster, Live, Owner},
@@ -84,14 +84,28 @@ impl JetStream {
     }
 }
 
-/// The stream behind the bucket. Its messages may have a life of their own, which the client's key-value calls cannot renew.
+/// Makes the stream behind the bucket of heartbeats, or finds it.
 async fn make_bucket(inner: &Inner) -> Result<(), OpenError> {
-    let name = inner.names.engines_stream();
-    if inner.context.get_stream(&name).await.is_ok() {
-        return Ok(());
+    streams::patiently(&inner.names.engines_stream(), || make_bucket_once(inner)).await
+}
+
+async fn make_bucket_once(inner: &Inner) -> Result<(), OpenError> {
+    let (context, name) = (&inner.context, inner.names.engines_stream());
+    if context.get_stream(&name).await.is_ok() {
+        return streams::copy(context, &inner.options, &name, inner.replicas).await;
     }
-    let config = Config {
-        name: name.clone(),
+    match context.create_stream(bucket_config(inner)).await {
+        Ok(_) => Ok(()),
+        // Two engines that start together: the other one was faster.
+        Err(_) if context.get_stream(&name).await.is_ok() => Ok(()),
+        Err(cause) => Err(store_error(&inner.options, cause)),
+    }
+}
+
+/// Messages may have a life of their own, which the client's key-value calls cannot renew.
+fn bucket_config(inner: &Inner) -> Config {
+    Config {
+        name: inner.names.engines_stream(),
         subjects: vec![inner.names.engine_key(">")],
         storage: StorageType::File,
         retention: RetentionPolicy::Limits,
@@ -105,12 +119,6 @@ async fn make_bucket(inner: &Inner) -> Result<(), OpenError> {
         allow_message_ttl: true,
         num_replicas: inner.replicas,
         ..Config::default()
-    };
-    match inner.context.create_stream(config).await {
-        Ok(_) => Ok(()),
-        // Two engines that start together: the other one was faster.
-        Err(_) if inner.context.get_stream(&name).await.is_ok() => Ok(()),
-        Err(cause) => Err(store_error(&inner.options, cause)),
     }
 }
 

@@ -14,7 +14,7 @@ mod streams;
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_nats::{
@@ -174,8 +174,28 @@ impl Inner {
         }
     }
 
+    /// Asks again for as long as a cluster is electing a leader, at most as long as an append may take.
+    async fn patiently<T, E, F>(&self, cause_of: fn(&E) -> Option<&Cause>, ask: impl Fn() -> F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let deadline = Instant::now() + self.options.append_timeout;
+        loop {
+            let answer = ask().await;
+            let electing = answer.as_ref().err().and_then(cause_of).is_some_and(|cause| streams::is_passing(&**cause));
+            if !electing || Instant::now() + streams::SETTLE_PAUSE >= deadline {
+                return answer;
+            }
+            tokio::time::sleep(streams::SETTLE_PAUSE).await;
+        }
+    }
+
     /// Asked of the stream's leader. A stream that does not exist is empty.
     async fn bounds(&self, log: &LogName) -> Result<Bounds, ReadError> {
+        self.patiently(cause_of_read, || self.bounds_now(log)).await
+    }
+
+    async fn bounds_now(&self, log: &LogName) -> Result<Bounds, ReadError> {
         self.check_connected(log)?;
         let asking = self.context.get_stream(self.names.stream(log));
         match connect::unless_lost(&self.losses, asking).await.ok_or_else(|| lost(log))? {
@@ -190,6 +210,10 @@ impl Inner {
 
     /// The stored message at a position, from the leader.
     async fn record(&self, log: &LogName, position: Position) -> Result<Option<Record>, ReadError> {
+        self.patiently(cause_of_read, || self.record_now(log, position)).await
+    }
+
+    async fn record_now(&self, log: &LogName, position: Position) -> Result<Option<Record>, ReadError> {
         self.check_connected(log)?;
         let subject = format!("STREAM.MSG.GET.{}", self.names.stream(log));
         let request = serde_json::json!({ "seq": position.0 });
@@ -229,7 +253,11 @@ impl Inner {
 
     /// What the streams of all logs and of the bucket hold.
     async fn usage_bytes(&self) -> Result<u64, ReadError> {
-        let (prefix, bucket) = (self.names.stream_prefix(), format!("OBJ_{}", self.names.bucket()));
+        self.patiently(cause_of_read, || self.usage_bytes_now()).await
+    }
+
+    async fn usage_bytes_now(&self) -> Result<u64, ReadError> {
+        let (prefix, bucket) = (self.names.stream_prefix(), self.names.bucket_stream());
         let mut streams = self.context.streams();
         let mut total = 0;
         while let Some(info) = streams.next().await {
@@ -262,6 +290,22 @@ fn lost(log: &LogName) -> ReadError {
 
 fn read_error(log: &LogName, cause: impl std::error::Error + Send + Sync + 'static) -> ReadError {
     ReadError::Store { log: log.clone(), cause: cause.into() }
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+fn cause_of_read(error: &ReadError) -> Option<&Cause> {
+    match error {
+        ReadError::Store { cause, .. } => Some(cause),
+        ReadError::Trimmed { .. } | ReadError::Ahead { .. } | ReadError::Damaged { .. } => None,
+    }
+}
+
+fn cause_of_object(error: &ObjectError) -> Option<&Cause> {
+    match error {
+        ObjectError::Store { cause, .. } => Some(cause),
+        ObjectError::Full { .. } | ObjectError::Damaged { .. } => None,
+    }
 }
 
 /// An error with its causes, on one line.
@@ -325,22 +369,26 @@ impl EventLog for JetStream {
 
     fn put_object(&self, name: ObjectName, bytes: Bytes) -> BoxFuture<'static, Result<(), ObjectError>> {
         let inner = self.inner.clone();
-        async move { objects::put(&inner.objects, name, bytes).await }.boxed()
+        async move {
+            let put = || objects::put(&inner.objects, name.clone(), bytes.clone());
+            inner.patiently(cause_of_object, put).await
+        }
+        .boxed()
     }
 
     fn object(&self, name: ObjectName) -> BoxFuture<'static, Result<Option<Bytes>, ObjectError>> {
         let inner = self.inner.clone();
-        async move { objects::get(&inner.objects, name).await }.boxed()
+        async move { inner.patiently(cause_of_object, || objects::get(&inner.objects, name.clone())).await }.boxed()
     }
 
     fn objects(&self, prefix: &str) -> BoxFuture<'static, Result<Vec<ObjectName>, ObjectError>> {
         let (inner, prefix) = (self.inner.clone(), prefix.to_owned());
-        async move { objects::list(&inner.objects, &prefix).await }.boxed()
+        async move { inner.patiently(cause_of_object, || objects::list(&inner.objects, &prefix)).await }.boxed()
     }
 
     fn delete_object(&self, name: ObjectName) -> BoxFuture<'static, Result<(), ObjectError>> {
         let inner = self.inner.clone();
-        async move { objects::delete(&inner.objects, name).await }.boxed()
+        async move { inner.patiently(cause_of_object, || objects::delete(&inner.objects, name.clone())).await }.boxed()
     }
 
     fn durability(&self) -> Durability {

@@ -8,7 +8,11 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use tokio::io::AsyncReadExt;
 
-use super::{connect::store_error, options::Options, streams::Names};
+use super::{
+    connect::store_error,
+    options::Options,
+    streams::{self, Names},
+};
 use crate::{ObjectError, ObjectName, OpenError};
 
 /// Makes the bucket, or finds it.
@@ -17,14 +21,17 @@ pub(super) async fn open(
     names: &Names,
     options: &Options,
 ) -> Result<ObjectStore, OpenError> {
+    streams::patiently(&names.bucket_stream(), || open_once(context, names, options)).await
+}
+
+async fn open_once(context: &jetstream::Context, names: &Names, options: &Options) -> Result<ObjectStore, OpenError> {
+    let copies = options.replicas.map_or(1, usize::from);
     if let Ok(store) = context.get_object_store(names.bucket()).await {
+        streams::copy(context, options, &names.bucket_stream(), copies).await?;
         return Ok(store);
     }
-    let config = object_store::Config {
-        bucket: names.bucket(),
-        num_replicas: options.replicas.map_or(1, usize::from),
-        ..object_store::Config::default()
-    };
+    let config =
+        object_store::Config { bucket: names.bucket(), num_replicas: copies, ..object_store::Config::default() };
     context.create_object_store(config).await.map_err(|cause| store_error(options, cause))
 }
 

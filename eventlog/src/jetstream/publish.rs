@@ -25,7 +25,10 @@ pub(super) async fn append(inner: &Inner, append: Append) -> Result<Position, Ap
             Reply::Stored(position) => return Ok(position),
             Reply::Conflict(Some(head)) => return Err(AppendError::Conflict { log: append.log, head }),
             Reply::Conflict(None) => return Err(conflict_in_flight(inner, append).await),
-            Reply::NotYet if deadline > Instant::now() + RETRY_PAUSE => tokio::time::sleep(RETRY_PAUSE).await,
+            // Certainly not stored, and a cluster that elects a leader has one in a moment.
+            Reply::NotYet | Reply::Nobody if deadline > Instant::now() + RETRY_PAUSE => {
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
             other => return Err(refusal(append.log, other, size_bytes, limit_bytes)),
         }
     }
@@ -65,10 +68,7 @@ async fn publish(inner: &Inner, append: &Append, deadline: Instant) -> Result<Re
     match answer {
         Ok(message) => Ok(Reply::parse(&message.payload)),
         Err(cause) => match cause.kind() {
-            // Nobody took the message, so nobody stored it.
-            RequestErrorKind::NoResponders => {
-                Err(unavailable(&append.log, "no stream answers: JetStream is off, or the stream has no leader"))
-            }
+            RequestErrorKind::NoResponders => Ok(Reply::Nobody),
             RequestErrorKind::MaxPayloadExceeded => Ok(Reply::TooLarge),
             RequestErrorKind::InvalidSubject => Err(unavailable(&append.log, "its name makes no subject")),
             RequestErrorKind::TimedOut | RequestErrorKind::Other => {

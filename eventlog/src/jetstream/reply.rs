@@ -29,6 +29,9 @@ pub(super) enum Reply {
     Conflict(Option<Position>),
     /// Not stored, and the same publish may do better in a moment.
     NotYet,
+    /// Not stored: nobody took the message. The stream has no leader, or the news of its leader is still on its way to the
+    /// server that we are connected to.
+    Nobody,
     /// Not stored: the stream does not exist.
     NoStream,
     /// Not stored: too large.
@@ -94,6 +97,10 @@ pub(super) fn refusal(log: LogName, reply: Reply, size_bytes: usize, limit_bytes
         Reply::Full(reason) => AppendError::Full { log, reason },
         Reply::Refused(reason) => AppendError::Unavailable { log, reason },
         Reply::NotYet => AppendError::Unavailable { log, reason: "the stream has no settled leader yet".into() },
+        Reply::Nobody => {
+            let reason = "no stream answers: JetStream is off, or the stream has no leader".into();
+            AppendError::Unavailable { log, reason }
+        }
         Reply::NoStream => AppendError::Unavailable { log, reason: "its stream does not exist".into() },
         Reply::Conflict(_) => AppendError::Unavailable { log, reason: "another append is on its way".into() },
         Reply::Nonsense | Reply::Stored(_) => {

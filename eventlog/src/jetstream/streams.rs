@@ -21,7 +21,7 @@ use crate::{Layout, LogName, OpenError};
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 /// How long a cluster may take until it can make a stream, and how often it is asked.
 const SETTLE_MAX: Duration = Duration::from_secs(60);
-const SETTLE_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const SETTLE_PAUSE: Duration = Duration::from_millis(250);
 const FORMAT_KEY: &str = "windhover-format";
 const PARTITIONS_KEY: &str = "windhover-partitions";
 const SHARDS_KEY: &str = "windhover-shards";
@@ -82,6 +82,11 @@ impl Names {
     pub(super) fn bucket(&self) -> String {
         format!("{}-objects", self.prefix)
     }
+
+    /// The stream of the bucket of objects.
+    pub(super) fn bucket_stream(&self) -> String {
+        format!("OBJ_{}", self.bucket())
+    }
 }
 
 /// The logs that exist from the start; a namespace's key-value log comes with its first record.
@@ -100,20 +105,44 @@ pub(super) async fn settle(
     layout: Layout,
     log: &LogName,
 ) -> Result<Config, OpenError> {
+    patiently(&names.stream(log), || settle_once(context, names, options, layout, log)).await
+}
+
+/// Does something to a stream, again and again for as long as a cluster is electing its leaders.
+pub(super) async fn patiently<T, F>(what: &str, mut once: impl FnMut() -> F) -> Result<T, OpenError>
+where
+    F: Future<Output = Result<T, OpenError>>,
+{
     let deadline = Instant::now() + SETTLE_MAX;
     loop {
-        match settle_once(context, names, options, layout, log).await {
+        match once().await {
             Err(OpenError::Store { cause, .. }) if is_passing(&*cause) && Instant::now() < deadline => {
-                tracing::info!(%log, cause = super::text_of(&*cause), "waiting for JetStream");
+                tracing::info!(stream = what, cause = super::text_of(&*cause), "waiting for JetStream");
                 tokio::time::sleep(SETTLE_PAUSE).await;
             }
-            settled => return settled,
+            done => return done,
         }
     }
 }
 
+/// Gives a stream that is no log as many copies as the logs have.
+pub(super) async fn copy(
+    context: &jetstream::Context,
+    options: &Options,
+    stream: &str,
+    copies: usize,
+) -> Result<(), OpenError> {
+    let found = context.get_stream(stream).await.map_err(|cause| store_error(options, cause))?;
+    let found = found.cached_info().config.clone();
+    if found.num_replicas >= copies {
+        return Ok(());
+    }
+    let updated = context.update_stream(Config { num_replicas: copies, ..found }).await;
+    updated.map(drop).map_err(|cause| store_error(options, cause))
+}
+
 /// What the client and the server say while a cluster has no leader, or too few servers have come up.
-fn is_passing(cause: &(dyn std::error::Error + 'static)) -> bool {
+pub(super) fn is_passing(cause: &(dyn std::error::Error + 'static)) -> bool {
     const SIGNS: [&str; 4] = ["timed out", "temporarily unavailable", "no suitable peers", "no responders"];
     let text = super::text_of(cause);
     SIGNS.iter().any(|sign| text.contains(sign))
@@ -141,6 +170,7 @@ async fn settle_once(
     };
     check_layout(&found, layout)?;
     check_key(&found, options)?;
+    check_copies(&found, options)?;
     let wanted = adjusted(found.clone(), options, layout, log);
     if wanted == found {
         return Ok(found);
@@ -288,5 +318,16 @@ fn check_key(config: &Config, options: &Options) -> Result<(), OpenError> {
             Err(OpenError::Layout { found: format!("values sealed with key {found}"), wanted: format!("key {wanted}") })
         }
         _ => Ok(()),
+    }
+}
+
+/// Other roles may promise the copies that are there: taking some away is no start's business.
+fn check_copies(config: &Config, options: &Options) -> Result<(), OpenError> {
+    match options.replicas {
+        Some(wanted) if usize::from(wanted) < config.num_replicas => Err(OpenError::Layout {
+            found: format!("{} copies of each stream", config.num_replicas),
+            wanted: format!("only {wanted}"),
+        }),
+        Some(_) | None => Ok(()),
     }
 }

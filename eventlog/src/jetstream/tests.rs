@@ -14,6 +14,8 @@ use crate::{
     nats_server::{NatsCluster, NatsServer, Sync},
 };
 
+mod credentials;
+
 fn options(server: &NatsServer) -> Options {
     Options { monitors: vec![server.monitor()], append_timeout: Duration::from_secs(3), ..Options::new(server.url()) }
 }
@@ -28,6 +30,15 @@ async fn append(log: &JetStream, text: &str) -> Result<Position, AppendError> {
 
 async fn append_to(log: &JetStream, name: LogName, text: &str, expect: Expect) -> Result<Position, AppendError> {
     log.append(Append { log: name, bytes: text.to_owned().into(), expect, resend_id: None }).await
+}
+
+/// All streams there are. A cluster that is electing a leader is waited for.
+async fn streams_of(log: &JetStream) -> Vec<jetstream::stream::Config> {
+    let list = || async {
+        let streams = log.context().streams().map_ok(|stream| stream.config);
+        streams.try_collect().await.map_err(|cause| connect::store_error(&log.inner.options, cause))
+    };
+    streams::patiently("all", list).await.expect("a list of streams")
 }
 
 impl Backend for NatsServer {
@@ -61,9 +72,8 @@ impl Part<'_> {
     /// Idle replicated streams cost time, so each claim's are removed.
     async fn remove(&self) {
         let log = open(self.options()).await;
-        let names: Vec<_> = log.context().stream_names().try_collect().await.expect("names of streams");
-        for name in names {
-            log.context().delete_stream(name).await.expect("a deletion");
+        for stream in streams_of(&log).await {
+            log.context().delete_stream(stream.name).await.expect("a deletion");
         }
     }
 }
@@ -111,33 +121,6 @@ async fn a_server_of_which_nobody_knows_whether_it_syncs_is_refused_naming_the_f
     let refused = JetStream::open(wrong, LAYOUT).await.expect_err("nobody there");
     assert!(refused.to_string().contains("http://127.0.0.1:9"), "{refused}");
     assert_eq!(open(options(&server)).await.durability(), Durability::Fsync);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_system_account_tells_whether_a_server_syncs() {
-    const ACCOUNTS: &str = "accounts { SYS { users: [{user: sys, password: sys}] }\n\
-        APP { jetstream: enabled, users: [{user: app, password: secret}] } }\nsystem_account: SYS";
-    let user = |user: &str, password: &str| Credentials::UserPassword { user: user.into(), password: password.into() };
-    let server = NatsServer::start(Sync::Always, ACCOUNTS);
-    let app = Options { monitors: Vec::new(), credentials: user("app", "secret"), ..options(&server) };
-    let log = open(Options { system: Some(user("sys", "sys")), ..app.clone() }).await;
-    assert_eq!(log.durability(), Durability::Fsync);
-    let wrong = Options { credentials: user("app", "wrong"), ..app };
-    let refused = JetStream::open(wrong, LAYOUT).await.expect_err("a wrong password");
-    assert!(matches!(refused, OpenError::Store { .. }), "{refused:?}");
-    assert!(!format!("{refused:?}").contains("wrong"), "no error shows a password: {refused:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_or_an_nkey_is_accepted() {
-    let token = NatsServer::start(Sync::Always, "authorization { token: s3cr3t }");
-    open(Options { credentials: Credentials::Token("s3cr3t".into()), ..options(&token) }).await;
-    assert!(JetStream::open(options(&token), LAYOUT).await.is_err(), "without a token");
-    let pair = nkeys::KeyPair::new_user();
-    let nkey = format!("authorization {{ users: [{{nkey: {}}}] }}", pair.public_key());
-    let nkey = NatsServer::start(Sync::Always, &nkey);
-    let seed = pair.seed().expect("a seed");
-    open(Options { credentials: Credentials::Nkey(seed), ..options(&nkey) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -299,6 +282,25 @@ async fn a_server_that_reached_its_storage_cap_says_full() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_get_the_copies_that_are_wanted_and_lose_none() {
+    let cluster = NatsCluster::start(Sync::Always);
+    let three = Part { cluster: &cluster, prefix: "windhover".into() }.options();
+    let unsaid = Options { replicas: None, ..three.clone() };
+    let log = open(unsaid.clone()).await;
+    assert_eq!(log.durability(), Durability::Fsync);
+    log.join(Duration::from_secs(2)).await.expect("a heartbeat");
+    let log = open(three.clone()).await;
+    log.join(Duration::from_secs(2)).await.expect("a heartbeat");
+    let streams: Vec<_> = streams_of(&log).await.into_iter().map(|one| (one.name, one.num_replicas)).collect();
+    // Inbox, executions, definitions, refusals, objects, heartbeats.
+    assert_eq!(streams.len(), 4 + usize::from(LAYOUT.partitions) + 1, "{streams:?}");
+    assert!(streams.iter().all(|(_, copies)| *copies == 3), "{streams:?}");
+    assert_eq!(open(unsaid).await.durability(), Durability::FsyncReplicated(3));
+    let refused = JetStream::open(Options { replicas: Some(1), ..three }, LAYOUT).await.expect_err("fewer copies");
+    assert!(refused.to_string().contains("3 copies"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_replicas_go_on_without_one_of_them() {
     let mut cluster = NatsCluster::start(Sync::Always);
     let part = Part { cluster: &cluster, prefix: "windhover".into() };
@@ -322,42 +324,6 @@ async fn three_replicas_go_on_without_one_of_them() {
         let next = tokio::time::timeout(Duration::from_secs(30), reader.next()).await.expect("the reader goes on");
         read = next.expect("a record").expect("no error").position;
     }
-}
-
-/// A certificate for 127.0.0.1 and its key, its own issuer; `None`, and the reason on the terminal, without openssl.
-fn certificate(folder: &std::path::Path) -> Option<(std::path::PathBuf, std::path::PathBuf)> {
-    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output();
-    match made {
-        Ok(output) if output.status.success() => Some((certificate, key)),
-        other => {
-            eprintln!("skipped, openssl makes no certificate: {other:?}");
-            None
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_encrypted_connection_with_certificates_on_both_sides_is_made_and_a_stranger_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some((certificate, key)) = certificate(folder.path()) else { return };
-    let (pem, key_pem) = (certificate.display(), key.display());
-    let tls = format!("tls {{ cert_file: \"{pem}\", key_file: \"{key_pem}\", ca_file: \"{pem}\", verify: true }}");
-    let server = NatsServer::start(Sync::Always, &tls);
-    let trusting = Tls { ca_file: Some(certificate.clone()), client_files: None, encryption: Encryption::Required };
-    let known = Tls { client_files: Some((certificate, key)), ..trusting.clone() };
-    let log = open(Options { tls: known, ..options(&server) }).await;
-    append(&log, "sealed").await.expect("an append");
-    let stranger = Options { tls: trusting, ..options(&server) };
-    assert!(JetStream::open(stranger, LAYOUT).await.is_err(), "without a certificate");
-    assert!(JetStream::open(options(&server), LAYOUT).await.is_err(), "not trusting the server");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -188,3 +188,69 @@ impl NatsOptions {
         Tls { ca_file: self.ca_file.clone(), client_files, encryption }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        nats: NatsOptions,
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<NatsOptions, clap::Error> {
+        Ok(Cli::try_parse_from([&["test"], arguments].concat())?.nats)
+    }
+
+    fn credentials(arguments: &[&str]) -> Credentials {
+        parsed(arguments).unwrap().credentials()
+    }
+
+    #[test]
+    fn each_kind_of_credentials_is_what_its_options_say() {
+        assert!(matches!(credentials(&[]), Credentials::None));
+        let Credentials::UserPassword { user, password } = credentials(&["--nats-user=me", "--nats-password=pw"])
+        else {
+            panic!("no user")
+        };
+        assert_eq!((user.as_str(), password.as_str()), ("me", "pw"));
+        assert!(matches!(credentials(&["--nats-token=t"]), Credentials::Token(token) if token == "t"));
+        assert!(matches!(credentials(&["--nats-nkey=SU"]), Credentials::Nkey(seed) if seed == "SU"));
+        let file = credentials(&["--nats-creds=a.creds"]);
+        assert!(matches!(file, Credentials::File(path) if path == PathBuf::from("a.creds")));
+        let system = |arguments: &[&str]| parsed(arguments).unwrap().system();
+        assert!(system(&[]).is_none());
+        assert!(matches!(system(&["--nats-system-creds=s.creds"]), Some(Credentials::File(_))));
+        let user = system(&["--nats-system-user=sys", "--nats-system-password=pw"]);
+        assert!(matches!(user, Some(Credentials::UserPassword { user, .. }) if user == "sys"));
+    }
+
+    #[test]
+    fn half_of_a_pair_and_two_kinds_at_once_are_refused() {
+        for wrong in [
+            ["--nats-user=me", "--nats-tls"],
+            ["--nats-user=me", "--nats-creds=a.creds"],
+            ["--nats-token=t", "--nats-nkey=SU"],
+            ["--nats-token=t", "--nats-creds=a.creds"],
+            ["--nats-nkey=SU", "--nats-creds=a.creds"],
+            ["--nats-cert=c.pem", "--nats-tls"],
+            ["--nats-system-user=sys", "--nats-tls"],
+        ] {
+            assert!(parsed(&wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn encryption_is_what_its_options_say() {
+        let tls = |arguments: &[&str]| parsed(arguments).unwrap().tls();
+        assert_eq!(tls(&[]).encryption, Encryption::AsOffered);
+        assert_eq!(tls(&["--nats-tls"]).encryption, Encryption::Required);
+        assert_eq!(tls(&["--nats-tls-first", "--nats-tls"]).encryption, Encryption::First);
+        let own = tls(&["--nats-ca=ca.pem", "--nats-cert=c.pem", "--nats-cert-key=k.pem"]);
+        assert_eq!(own.ca_file, Some(PathBuf::from("ca.pem")));
+        assert_eq!(own.client_files, Some((PathBuf::from("c.pem"), PathBuf::from("k.pem"))));
+    }
+}
