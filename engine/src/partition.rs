@@ -455,6 +455,7 @@ impl Partition {
             return Err(Stop::Changed { partition: self.number, reason });
         }
         let mut reader = log.read(self.log_name(), Position(self.head.position));
+        let entrance = self.shared.entrances[usize::from(self.number)].clone();
         while self.head.position < end.0 {
             let Some(record) = reader.next().await else { break };
             let record = record?;
@@ -462,6 +463,8 @@ impl Partition {
             self.store.check()?;
             let (head, changes) = folded?;
             self.store.apply(changes.clone(), &head)?;
+            // Their inputs are consumed, so nobody shows them to the entrance any more; and the index may have been learned before.
+            entrance.learn(&changes.iter().map(|change| change.id).collect::<Vec<_>>());
             self.snapshots.changed(&changes);
             self.head = head;
             seen(changes);
