@@ -19,6 +19,7 @@ mod functions;
 mod host;
 mod ion;
 mod java_format;
+mod java_pattern;
 mod jq;
 mod json;
 mod kinds;

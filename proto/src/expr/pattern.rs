@@ -1,11 +1,13 @@
 //! Regular expressions in the host language's spelling, bounded in size and in steps.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use fancy_regex::{Captures, Regex, RegexBuilder};
 
 use super::error::RenderError;
 use super::eval::Machine;
+use super::java_pattern::translated;
 use super::limits::REGEX_BYTES_MAX;
 
 /// Steps that one search may take when a pattern needs backtracking.
@@ -25,11 +27,12 @@ impl Pattern {
             return Ok(known.clone());
         }
         machine.env.spend(100 + source.len() as u64)?;
-        let compiled = RegexBuilder::new(&translated(source))
+        let invalid = |reason: String| RenderError::engine(format!("Invalid regex '{source}': {reason}"));
+        let compiled = RegexBuilder::new(&translated(source).map_err(|reason| invalid(reason.to_owned()))?)
             .backtrack_limit(BACKTRACK_STEPS_MAX)
             .delegate_size_limit(REGEX_BYTES_MAX)
             .build()
-            .map_err(|error| RenderError::engine(format!("Invalid regex '{source}': {error}")))?;
+            .map_err(|error| invalid(error.to_string()))?;
         let pattern = Pattern(Arc::new(compiled));
         if machine.env.patterns.len() < KEPT_MAX {
             machine.env.patterns.insert(source.to_owned(), pattern.clone());
@@ -65,12 +68,14 @@ impl Pattern {
     ) -> Result<String, RenderError> {
         let mut out = String::new();
         let mut written = 0;
-        for found in self.0.captures_iter(text) {
-            let found = found.map_err(|error| too_hard(&error))?;
-            let Some(whole) = found.get(0) else { continue };
+        let mut from = Some(0);
+        while let Some(start) = from {
+            let found = self.0.captures_from_pos(text, start).map_err(|error| too_hard(&error))?;
+            let Some((found, whole)) = found.and_then(|found| found.get(0).map(|whole| (found, whole))) else { break };
             out.push_str(&text[written..whole.start()]);
             self.expand(&found, replacement, &mut out)?;
             written = whole.end();
+            from = behind(text, whole.range());
             machine.env.spend(1)?;
             machine.env.spend_bytes(out.len() / 64)?;
         }
@@ -142,17 +147,15 @@ impl Pattern {
         machine.env.spend_bytes(text.len())?;
         let mut parts = Vec::new();
         let mut start = 0;
-        for found in self.0.find_iter(text) {
-            let found = found.map_err(|error| too_hard(&error))?;
+        let mut from = Some(0);
+        while let Some(at) = from.filter(|_| limit <= 0 || (parts.len() as i64) < limit - 1) {
+            let Some(found) = self.0.find_from_pos(text, at).map_err(|error| too_hard(&error))? else { break };
             machine.env.spend(1)?;
-            if limit > 0 && parts.len() as i64 == limit - 1 {
-                break;
+            from = behind(text, found.range());
+            if found.end() > 0 {
+                parts.push(text[start..found.start()].to_owned());
+                start = found.end();
             }
-            if found.end() == 0 || (found.start() == found.end() && found.start() == text.len()) {
-                continue;
-            }
-            parts.push(text[start..found.start()].to_owned());
-            start = found.end();
         }
         if start == 0 && parts.is_empty() {
             return Ok(vec![text.to_owned()]);
@@ -165,84 +168,19 @@ impl Pattern {
     }
 }
 
+/// Where the host looks for the next match: right behind this one, where it may find an empty one, and a character further on
+/// when this one was empty itself.
+fn behind(text: &str, found: Range<usize>) -> Option<usize> {
+    if !found.is_empty() {
+        return Some(found.end);
+    }
+    text[found.end..].chars().next().map(|char| found.end + char.len_utf8())
+}
+
 fn illegal(what: &str) -> RenderError {
     RenderError::kind(format!("java.lang.IllegalArgumentException: Illegal group reference: {what}"))
 }
 
 fn too_hard(error: &fancy_regex::Error) -> RenderError {
     RenderError::limit(format!("the regular expression took too many steps: {error}"))
-}
-
-/// Spells a Java pattern for our engine: `\d`, `\w`, `\s` and `\b` mean ASCII, `\Z` may stand before a last line break.
-fn translated(source: &str) -> String {
-    let mut out = String::with_capacity(source.len() + 16);
-    let mut chars = source.chars().peekable();
-    let mut depth = 0usize;
-    while let Some(char) = chars.next() {
-        match char {
-            '\\' => match chars.next() {
-                Some('Q') => quote(&mut chars, &mut out),
-                Some(escaped) => escape_to(escaped, depth > 0, &mut out),
-                None => out.push('\\'),
-            },
-            '[' => {
-                depth += 1;
-                out.push('[');
-                if chars.peek() == Some(&'^') {
-                    chars.next();
-                    out.push('^');
-                }
-                if chars.peek() == Some(&']') {
-                    chars.next();
-                    out.push_str("\\]");
-                }
-            }
-            ']' if depth > 0 => {
-                depth -= 1;
-                out.push(']');
-            }
-            ']' => out.push_str("\\]"),
-            // Java has no such operators inside of classes, our engine does.
-            '~' | '-' if depth > 0 && chars.peek() == Some(&char) => {
-                out.push('\\');
-                out.push(char);
-            }
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-fn quote(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) {
-    let rest: String = chars.clone().collect();
-    let literal = rest.split("\\E").next().unwrap_or("").to_owned();
-    let skipped = literal.chars().count() + if rest.contains("\\E") { 2 } else { 0 };
-    for _ in 0..skipped {
-        chars.next();
-    }
-    out.push_str(&fancy_regex::escape(&literal));
-}
-
-fn escape_to(escaped: char, in_class: bool, out: &mut String) {
-    let class = match escaped {
-        'd' => "0-9",
-        'w' => "a-zA-Z0-9_",
-        's' => " \\t\\n\\x0B\\f\\r",
-        'h' => " \\t\\u{A0}\\u{1680}\\u{180e}\\u{2000}-\\u{200a}\\u{202f}\\u{205f}\\u{3000}",
-        'D' => return out.push_str("[^0-9]"),
-        'W' => return out.push_str("[^a-zA-Z0-9_]"),
-        'S' => return out.push_str("[^ \\t\\n\\x0B\\f\\r]"),
-        'Z' => return out.push_str("(?=\\n?\\z)"),
-        'R' => return out.push_str("(?:\\r\\n|[\\n\\x0B\\f\\r\\u{85}\\u{2028}\\u{2029}])"),
-        other => {
-            out.push('\\');
-            out.push(other);
-            return;
-        }
-    };
-    if in_class {
-        out.push_str(class);
-    } else {
-        out.push_str(&format!("[{class}]"));
-    }
 }

@@ -50,6 +50,31 @@ fn unknown_filters_and_functions_are_refused_at_once() {
     assert!(error.message.contains("Did you mean `upper`?"), "{error}");
 }
 
+/// What a Java virtual machine answered to the same calls.
+#[test]
+fn formats_and_patterns_do_as_in_java() {
+    for (source, wanted) in [
+        (r#"{{ "abc" | regexReplace(".*", "X") }}"#, "XX"),
+        (r#"{{ "abc" | regexReplace("b*", "X") }}"#, "XaXXcX"),
+        (r#"{{ "a,b" | split(".*?", -1) | join("|") }}"#, "a|,|b|"),
+        (r#"{{ "abc" | split("x*", -1) | join("|") }}"#, "a|b|c|"),
+        (r#"{{ "foo bar" | regexReplace("[[:alpha:]]", "X") }}"#, "foo bXr"),
+        (r#"{{ "aBc" | regexReplace("\p{javaLowerCase}", "-") }}"#, "-B-"),
+        (r#"{{ "2024-05-06T12:00:00Z" | date("B|h B") }}"#, "noon|12 noon"),
+        (
+            r#"{{ "0099-03-01T01:02:03Z" | date("O ZZZZ ZZZZZ", timeZone="Asia/Tokyo") }}"#,
+            "GMT+9:18:59 GMT+09:18:59 +09:18:59",
+        ),
+        (r#"{{ 12345.5 | numberFormat("") }}"#, "12,345.5"),
+        (r#"{{ "%h %a" | format("Hello", 2.5) }}"#, "42628b2 0x1.4p1"),
+    ] {
+        assert_eq!(rendered(source), wanted, "{source}");
+    }
+    let template = Template::compile(r#"{{ "a" | regexMatch("a{") }}"#).unwrap();
+    let error = template.render(&variables(), &mut env()).unwrap_err();
+    assert!(error.to_string().contains("Illegal repetition"), "{error}");
+}
+
 #[test]
 fn a_null_merges_with_anything_but_a_null() {
     assert_eq!(rendered("{{ trigger.body.none | merge([1]) }}{{ [1] | merge(trigger.body.none) }}"), "[1][1]");

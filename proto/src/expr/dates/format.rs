@@ -63,7 +63,7 @@ fn field(moment: &Moment, letter: char, count: usize, names: Names) -> String {
         'F' => number((i64::from(at.day()) - 1) / 7 + 1),
         'g' => number(days_of_julius(at.date())),
         'a' => names.half_day(time.hour()),
-        'B' => day_period(hour).to_owned(),
+        'B' => day_period(hour, time.minute(), count).to_owned(),
         'h' => number((hour + 11) % 12 + 1),
         'K' => number(hour % 12),
         'k' => number((hour + 23) % 24 + 1),
@@ -124,8 +124,10 @@ fn quarter(month: i8, count: usize) -> String {
     }
 }
 
-fn day_period(hour: i64) -> &'static str {
+fn day_period(hour: i64, minute: i8, count: usize) -> &'static str {
     match hour {
+        0 if minute == 0 => ["midnight", "mi"][usize::from(count == 5)],
+        12 if minute == 0 => ["noon", "n"][usize::from(count == 5)],
         6..=11 => "in the morning",
         12..=17 => "in the afternoon",
         18..=20 => "in the evening",
@@ -194,7 +196,7 @@ fn zone_field(moment: &Moment, letter: char, count: usize) -> String {
             1..=3 => plain_offset(offset, 2),
             4 => localized_offset(offset, 4),
             _ if offset == Offset::UTC => "Z".into(),
-            _ => plain_offset(offset, 3),
+            _ => plain_offset(offset, 5),
         },
     }
 }
@@ -229,11 +231,12 @@ fn localized_offset(offset: Offset, count: usize) -> String {
     }
     let seconds = offset.seconds();
     let sign = if seconds < 0 { '-' } else { '+' };
-    let (hours, minutes) = (seconds.abs() / 3600, seconds.abs() / 60 % 60);
+    let (hours, minutes, rest) = (seconds.abs() / 3600, seconds.abs() / 60 % 60, seconds.abs() % 60);
+    let rest = if rest == 0 { String::new() } else { format!(":{rest:02}") };
     match (count, minutes) {
-        (4, _) => format!("GMT{sign}{hours:02}:{minutes:02}"),
-        (_, 0) => format!("GMT{sign}{hours}"),
-        _ => format!("GMT{sign}{hours}:{minutes:02}"),
+        (4, _) => format!("GMT{sign}{hours:02}:{minutes:02}{rest}"),
+        (_, 0) if rest.is_empty() => format!("GMT{sign}{hours}"),
+        _ => format!("GMT{sign}{hours}:{minutes:02}{rest}"),
     }
 }
 

@@ -48,7 +48,8 @@ struct Counts {
 /// Reads a pattern.
 pub(crate) fn parse(text: &str) -> Result<Pattern, RenderError> {
     if text.is_empty() {
-        return Ok(Pattern { whole_max: usize::MAX, fraction_max: PATTERN_DIGITS_MAX, ..Pattern::default() });
+        // Nothing is said about digits; commas are where they are by default.
+        return Ok(Pattern { group: 3, whole_max: usize::MAX, fraction_max: PATTERN_DIGITS_MAX, ..Pattern::default() });
     }
     let mut pattern = Pattern::default();
     let (positive, rest) = half(text, text)?;
@@ -58,7 +59,10 @@ pub(crate) fn parse(text: &str) -> Result<Pattern, RenderError> {
     pattern.suffix = suffix.0;
     apply_counts(&mut pattern, counts);
     if let Some(rest) = rest {
-        let ((prefix, _, suffix), _) = half(rest, text)?;
+        let ((prefix, _, suffix), third) = half(rest, text)?;
+        if third.is_some() {
+            return Err(malformed("Unquoted special character ';'", text));
+        }
         let same = prefix.0 == pattern.prefix && suffix.0 == pattern.suffix;
         pattern.negative = if same { None } else { Some((prefix.0, suffix.0)) };
     }
@@ -188,19 +192,18 @@ impl Pattern {
     pub(crate) fn format(&self, number: &Digits) -> String {
         let scaled = number.clone().scaled(self.multiplier);
         let negative = scaled.value.unscaled.is_negative();
-        let (body, is_zero) = match self.exponent_min {
+        let body = match self.exponent_min {
             Some(exponent_min) => self.scientific(&scaled, exponent_min),
             None => self.plain(&scaled),
         };
-        match (negative && !is_zero, &self.negative) {
+        match (negative, &self.negative) {
             (true, Some((prefix, suffix))) => format!("{prefix}{body}{suffix}"),
             (true, None) => format!("-{}{body}{}", self.prefix, self.suffix),
-            (false, _) if negative => format!("-{}{body}{}", self.prefix, self.suffix),
             (false, _) => format!("{}{body}{}", self.prefix, self.suffix),
         }
     }
 
-    fn plain(&self, number: &Digits) -> (String, bool) {
+    fn plain(&self, number: &Digits) -> String {
         let rounded = number.rounded(self.fraction_max as i64, Rounding::HalfEven);
         let (whole, fraction) = parts(&rounded);
         let whole = whole.trim_start_matches('0');
@@ -211,10 +214,15 @@ impl Pattern {
         }
         let grouped = grouped(&whole, self.group);
         let point = if fraction.is_empty() && !(self.point_always && self.fraction_max == 0) { "" } else { "." };
-        (format!("{grouped}{point}{fraction}"), rounded.unscaled.is_zero())
+        format!("{grouped}{point}{fraction}")
     }
 
-    fn scientific(&self, number: &Digits, exponent_min: usize) -> (String, bool) {
+    fn scientific(&self, number: &Digits, exponent_min: usize) -> String {
+        if number.value.unscaled.is_zero() {
+            let point = if self.fraction_min > 0 { "." } else { "" };
+            let (whole, fraction) = ("0".repeat(self.whole_min.max(1)), "0".repeat(self.fraction_min));
+            return format!("{whole}{point}{fraction}E{:0>exponent_min$}", 0);
+        }
         let exponent = number.exponent();
         let decimals = self.significant_max() - 1 - exponent;
         let rounded = number.rounded(decimals, Rounding::HalfEven);
@@ -224,8 +232,7 @@ impl Pattern {
         let fraction = trimmed_fraction(&fraction, self.fraction_min);
         let point = if fraction.is_empty() { "" } else { "." };
         let sign = if shown < 0 { "-" } else { "" };
-        let body = format!("{whole}{point}{fraction}E{sign}{:0>exponent_min$}", shown.abs());
-        (body, rounded.unscaled.is_zero())
+        format!("{whole}{point}{fraction}E{sign}{:0>exponent_min$}", shown.abs())
     }
 
     /// Whether the exponent moves in steps of the whole digits, as in `##0.###E0`.
@@ -300,6 +307,11 @@ mod tests {
             (12_345.0, "##0.###E0", "12.345E3"),
             (0.000_123, "0.00E00", "1.23E-04"),
             (0.256, "#.#%", "25.6%"),
+            (-0.4, "+0;-0", "-0"),
+            (-0.4, "#,##0;(#,##0)", "(0)"),
+            (0.0, "00.##E0", "00E0"),
+            (0.0, "0.00E00", "0.00E00"),
+            (12_345.678, "", "12,345.678"),
         ] {
             assert_eq!(formatted(number, pattern), text, "{number} {pattern}");
         }
@@ -307,7 +319,7 @@ mod tests {
 
     #[test]
     fn broken_patterns_are_refused() {
-        for pattern in ["#.#.#", "0#0", "#E", "#0x#"] {
+        for pattern in ["#.#.#", "0#0", "#E", "#0x#", "0;0;0"] {
             assert!(parse(pattern).is_err(), "{pattern}");
         }
     }

@@ -84,13 +84,49 @@ fn read_spec(text: &str) -> Result<(Spec, &str), RenderError> {
     rest = &rest[width..];
     if let Some(after) = rest.strip_prefix('.') {
         let precision = digits(after);
+        if precision == 0 {
+            return Err(failed("UnknownFormatConversionException", "Conversion = '.'"));
+        }
         spec.precision = limited(&after[..precision])?;
         rest = &after[precision..];
     }
     let unknown =
         || failed("UnknownFormatConversionException", format!("Conversion = '{}'", text.chars().next().unwrap_or('%')));
     spec.conversion = rest.chars().next().filter(|c| "bBhHsScCdoxXeEfgGaAn%".contains(*c)).ok_or_else(unknown)?;
+    check(&spec)?;
     Ok((spec, &rest[1..]))
+}
+
+/// Refuses flags that mean nothing together, or nothing for the conversion.
+fn check(spec: &Spec) -> Result<(), RenderError> {
+    if (spec.has('-') && spec.has('0')) || (spec.has('+') && spec.has(' ')) {
+        return Err(failed("IllegalFormatFlagsException", format!("Flags = '{}'", spec.flags)));
+    }
+    if spec.width == 0 && (spec.has('-') || spec.has('0')) {
+        return Err(failed("MissingFormatWidthException", format!("%{}{}", spec.flags, spec.conversion)));
+    }
+    if spec.width > 0 && spec.conversion == 'n' {
+        return Err(failed("IllegalFormatWidthException", spec.width));
+    }
+    let (refused, takes_precision) = match spec.conversion {
+        'd' => ("#", false),
+        'o' | 'x' | 'X' => (",", false),
+        'c' | 'C' | '%' => ("#+ 0,(", false),
+        'n' => ("-#+ 0,(", false),
+        'e' | 'E' => (",", true),
+        'g' | 'G' => ("#", true),
+        'a' | 'A' => (",(", true),
+        's' | 'S' | 'b' | 'B' | 'h' | 'H' => ("#+ 0,(", true),
+        _ => ("", true),
+    };
+    if let Some(flag) = refused.chars().find(|flag| spec.has(*flag)) {
+        let message = format!("Conversion = {}, Flags = {flag}", spec.conversion);
+        return Err(failed("FormatFlagsConversionMismatchException", message));
+    }
+    match spec.precision.filter(|_| !takes_precision) {
+        Some(precision) => Err(failed("IllegalFormatPrecisionException", precision)),
+        None => Ok(()),
+    }
 }
 
 fn limited(digits: &str) -> Result<Option<usize>, RenderError> {
@@ -116,7 +152,7 @@ fn converted(value: &Value, spec: &Spec) -> Result<String, RenderError> {
         'c' | 'C' => character(value, spec)?,
         'd' => return decimal(value, spec),
         'o' | 'x' | 'X' => radix(value, spec)?,
-        'h' | 'H' => return Err(failed("UnknownFormatConversionException", "Conversion = 'h'")),
+        'h' | 'H' => cut(format!("{:x}", hash(value).ok_or_else(|| mismatch(value, spec))?), spec),
         _ => return float(value, spec),
     };
     let text = if spec.conversion.is_ascii_uppercase() { text.to_uppercase() } else { text };
@@ -147,6 +183,24 @@ fn character(value: &Value, spec: &Spec) -> Result<String, RenderError> {
     }
 }
 
+/// The host's hash code of a plain value.
+fn hash(value: &Value) -> Option<u32> {
+    // Both halves of the bits, one laid over the other.
+    let folded = |bits: u64| (bits ^ (bits >> 32)) as u32;
+    Some(match value {
+        Value::Int(number) => *number as u32,
+        Value::Long(number) => folded(*number as u64),
+        Value::Double(number) => folded(number.to_bits()),
+        Value::Float(number) => number.to_bits(),
+        Value::Bool(true) => 1231,
+        Value::Bool(false) => 1237,
+        Value::Text(text) => {
+            text.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
+        }
+        _ => return None,
+    })
+}
+
 fn whole(value: &Value, spec: &Spec) -> Result<BigInt, RenderError> {
     match value {
         Value::Big(number) => Ok((**number).clone()),
@@ -164,6 +218,10 @@ fn decimal(value: &Value, spec: &Spec) -> Result<String, RenderError> {
 /// Two's complement for negative numbers of known width.
 fn radix(value: &Value, spec: &Spec) -> Result<String, RenderError> {
     let number = whole(value, spec)?;
+    if !matches!(value, Value::Big(_)) && ['+', ' ', '('].iter().any(|flag| spec.has(*flag)) {
+        let message = format!("Conversion = {}, Flags = {}", spec.conversion, spec.flags);
+        return Err(failed("FormatFlagsConversionMismatchException", message));
+    }
     let width = match value {
         Value::Int(_) => 32,
         Value::Long(_) => 64,
@@ -201,6 +259,7 @@ fn float(value: &Value, spec: &Spec) -> Result<String, RenderError> {
     let precision = spec.precision.unwrap_or(6);
     let negative = digits.value.unscaled.is_negative();
     let text = match spec.conversion {
+        'a' | 'A' => hexadecimal(value, spec)?,
         'f' => fixed(&digits, precision, spec),
         'e' | 'E' => scientific(&digits, precision),
         _ => general(&digits, precision.max(1), spec),
@@ -232,6 +291,23 @@ fn scientific(digits: &Digits, precision: usize) -> String {
     let point = if precision == 0 { "" } else { "." };
     let sign = if shown < 0 { '-' } else { '+' };
     format!("{first}{point}{}e{sign}{:02}", &rest[..precision], shown.abs())
+}
+
+/// `0x1.8p1`: the bits of a float.
+fn hexadecimal(value: &Value, spec: &Spec) -> Result<String, RenderError> {
+    let number = match value {
+        Value::Double(number) if spec.precision.is_none() => number.abs(),
+        _ => return Err(mismatch(value, spec)),
+    };
+    let (exponent, fraction) = ((number.to_bits() >> 52) as i64, number.to_bits() & ((1 << 52) - 1));
+    let (first, exponent) = match (exponent, fraction) {
+        (0, 0) => (0, 0),
+        (0, _) => (0, -1022),
+        _ => (1, exponent - 1023),
+    };
+    let digits = format!("{fraction:013x}");
+    let digits = digits.trim_end_matches('0');
+    Ok(format!("0x{first}.{}p{exponent}", if digits.is_empty() { "0" } else { digits }))
 }
 
 /// Without exponent from 0.0001 up to 10^precision, with exponent beyond.
@@ -266,6 +342,12 @@ mod tests {
                 "ff|FF|10|0xff",
             ),
             ("%2$s %1$s %-4s|", vec![Value::from("a"), Value::from("b")], "b a a   |"),
+            (
+                "%h %h %H",
+                vec![Value::from("Hello"), Value::Long(-1_234_567), Value::Double(1.5)],
+                "42628b2 12d686 3FF80000",
+            ),
+            ("%a %A", vec![Value::Double(0.1), Value::Double(-2.5)], "0x1.999999999999ap-4 -0X1.4P1"),
             ("%s%%%n%b%c", vec![Value::Null, Value::Bool(true), Value::Int(65)], "null%\ntrueA"),
         ] {
             assert_eq!(format(text, &args).unwrap(), wanted, "{text}");
@@ -280,6 +362,15 @@ mod tests {
             ("%", vec![]),
             ("%y", vec![]),
             ("%99999s", vec![Value::Null]),
+            ("%-05d", vec![Value::Long(1)]),
+            ("%-d", vec![Value::Long(1)]),
+            ("%.2d", vec![Value::Long(1)]),
+            ("%#d", vec![Value::Long(1)]),
+            ("%,x", vec![Value::Long(1)]),
+            ("%+s", vec![Value::from("a")]),
+            ("%+x", vec![Value::Long(1)]),
+            ("%.d", vec![Value::Long(1)]),
+            ("%5n%-9%", vec![]),
         ] {
             assert!(format(text, &args).is_err(), "{text}");
         }
