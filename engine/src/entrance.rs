@@ -34,6 +34,10 @@ use crate::{filter::Filter, question::Asked};
 /// How long it is remembered at least who was the first one: far longer than an ingress waits before it asks.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
+/// Bits for each execution that is known. A first delivery that is taken for a repeated one waits behind all that the partition
+/// has not yet decided, a hundred times as long as others, so it must not happen to one in ten thousand.
+const KNOWN_BITS: usize = 40;
+
 /// Why the inbox cannot be read on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EntranceError {
@@ -62,7 +66,7 @@ pub(crate) struct Entrance {
 #[derive(Debug)]
 struct Inner {
     /// Executions that the index has, and those that an input named.
-    known: Filter,
+    known: Filter<KNOWN_BITS>,
     /// Whether the whole index is in `known`. Until then nobody is called the first one.
     complete: bool,
     told: HashMap<DeliveryId, Told>,
@@ -104,7 +108,9 @@ impl Entrance {
     /// Executions that the index has.
     pub(crate) fn learn(&self, ids: &[ExecutionId]) {
         let mut inner = self.lock();
-        ids.iter().for_each(|id| inner.known.insert(id));
+        ids.iter().for_each(|id| {
+            inner.known.insert(id);
+        });
     }
 
     /// The whole index was learned.
@@ -117,8 +123,7 @@ impl Entrance {
         let mut inner = self.lock();
         inner.forget_old();
         for Arrival { execution, delivery, received_at } in arrivals {
-            let is_new = inner.complete && !inner.known.may_have(execution);
-            inner.known.insert(execution);
+            let is_new = inner.known.insert(execution) && inner.complete;
             let told = if is_new { Told::First(*received_at) } else { Told::Elsewhere };
             // A record may be read twice; what was said stays.
             let told = *inner.told.entry(*delivery).or_insert(told);

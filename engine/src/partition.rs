@@ -46,6 +46,10 @@ use crate::{
 /// Most stimuli of one turn: beyond it the first of them would wait for the last.
 const TURN_STIMULI_MAX: usize = 512;
 
+/// Where the turns stand back, they offer the processor to whoever waits for it after so many stimuli: some tenths of a millisecond.
+/// A lower priority alone does not do that: what runs keeps the processor until its slice of some milliseconds is over.
+const STIMULI_BETWEEN_OFFERS: usize = 16;
+
 /// How long to wait before a failed append is tried again.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 
@@ -314,6 +318,7 @@ impl Partition {
         let mut rules = self.rules();
         loop {
             let (stimuli, reached) = (waiting.stimuli(count), waiting.reached(count, self.head.consumed));
+            let stimuli = stimuli.enumerate().map(|(number, stimulus)| self.offer_processor(number, stimulus));
             let outcome = partition::turn(&self.head, &self.store, stimuli, reached, self.epoch, &turn, rules);
             self.store.check()?;
             let fits = outcome.commit.as_ref().is_none_or(|commit| commit.len() <= limit);
@@ -326,6 +331,14 @@ impl Partition {
                 rules.quarantine = Some("its events are larger than a record of the log may be");
             }
         }
+    }
+
+    /// Lets others go first, now and then, where the turns stand back.
+    fn offer_processor<'a>(&self, number: usize, stimulus: &'a Stimulus) -> &'a Stimulus {
+        if self.shared.config.background.is_some() && number.is_multiple_of(STIMULI_BETWEEN_OFFERS) {
+            std::thread::yield_now();
+        }
+        stimulus
     }
 
     fn make_turn<'a>(

@@ -42,6 +42,9 @@ const UNWRITTEN_MAX: usize = 8192;
 /// Ids that are learned with every write: some tens of milliseconds of work.
 const LEARNED_AT_ONCE: usize = 50_000;
 
+/// Bits for each id in the filter: one new execution in five thousand is looked for in vain.
+const FILTER_BITS: usize = 20;
+
 const HEAD: &[u8] = b"h";
 const ENTRY: u8 = b'e';
 const LIVE: u8 = b'x';
@@ -142,7 +145,7 @@ pub(crate) struct Store {
     /// Executions that something happened to lately.
     active: RefCell<HashMap<ExecutionId, Execution>>,
     /// Ids of all entries, once [`Learning`] is through with them.
-    filter: RefCell<Filter>,
+    filter: RefCell<Filter<FILTER_BITS>>,
     /// Is told these ids as well.
     entrance: Arc<Entrance>,
     learning: RefCell<Learning>,
@@ -251,7 +254,9 @@ impl Store {
             last = (looked + 1 == LEARNED_AT_ONCE).then(|| key.to_vec());
         }
         let mut filter = self.filter.borrow_mut();
-        ids.iter().for_each(|id| filter.insert(id));
+        for id in &ids {
+            filter.insert(id);
+        }
         self.entrance.learn(&ids);
         if last.is_none() {
             self.entrance.learned();

@@ -5,8 +5,8 @@ use std::{io, thread};
 
 use tokio::runtime::{Builder, Runtime};
 
-/// How much the scheduler favours other threads (`man 2 setpriority`): about a tenth of their share when all want to run.
-const NICE: i32 = 10;
+/// How much the scheduler favours other threads (`man 2 setpriority`): about a thirtieth of their share when all want to run.
+const NICE: i32 = 15;
 
 /// A runtime whose threads stand back.
 ///
