@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// Most stimuli of one turn: beyond it the first of them would wait for the last.
-const TURN_STIMULI_MAX: usize = 512;
+const TURN_STIMULI_MAX: usize = 128;
 
 /// Where the turns stand back, they offer the processor to whoever waits for it after so many stimuli: some tenths of a millisecond.
 /// A lower priority alone does not do that: what runs keeps the processor until its slice of some milliseconds is over.

@@ -184,10 +184,30 @@ impl InboxItem<'_> {
         if memchr::memmem::find(self.json.as_bytes(), KEY_MEMBER).is_none() {
             return Ok(None);
         }
+        if let Some(arrival) = self.arrival_as_written() {
+            return Ok(Some(arrival));
+        }
         let seen = serde_json::from_str(self.json).map_err(|error| malformed(0, error))?;
         let (SeenInput::WebhookReceived(start) | SeenInput::ExecutionRequested(start)) = seen else { return Ok(None) };
         let SeenDelivery { id, received_at, key } = start.delivery;
         Ok(key.map(|_| Arrival { execution: start.execution, delivery: id, received_at }))
+    }
+
+    /// The same of a keyed delivery whose members stand as [`InboxLine`] writes them: most of the line, the request, is not read.
+    fn arrival_as_written(&self) -> Option<Arrival> {
+        let (execution, rest) = self.json.strip_prefix(r#"{"WebhookReceived":{"execution":""#)?.split_once('"')?;
+        let (_, rest) = rest.split_once(r#","delivery":{"id":""#)?;
+        let (delivery, rest) = rest.split_once('"')?;
+        let (between, rest) = rest.split_once(r#""received_at":"#)?;
+        let (received_at, rest) = rest.split_once(',')?;
+        // Only the name of the trigger stands in between, and the key comes next: else it is another order of members.
+        let as_written = !between.contains(['{', '}']) && rest.as_bytes().starts_with(KEY_MEMBER);
+        let received_at = received_at.parse().ok().map(Timestamp::from_millis)?;
+        as_written.then_some(Arrival {
+            execution: execution.parse().ok()?,
+            delivery: delivery.parse().ok()?,
+            received_at,
+        })
     }
 }
 

@@ -157,6 +157,26 @@ fn header() -> impl Strategy<Value = CommitHeader> {
     })
 }
 
+/// The same inbox record with the members of its objects in another order.
+fn with_members_reversed(record: &[u8]) -> Vec<u8> {
+    let mut lines = std::str::from_utf8(record).unwrap().lines();
+    let mut reversed_record = format!("{}\n", lines.next().unwrap());
+    for line in lines {
+        let (partition, json) = line.split_once(' ').unwrap();
+        reversed_record += &format!("{partition} {}\n", reversed(serde_json::from_str(json).unwrap()));
+    }
+    reversed_record.into_bytes()
+}
+
+fn reversed(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Object(members) => {
+            members.into_iter().rev().map(|(name, value)| (name, reversed(value))).collect()
+        }
+        other => other,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -167,11 +187,16 @@ proptest! {
         let items = decode_inbox(&record).unwrap();
         let read: Vec<Input> = items.iter().map(|item| item.input().unwrap()).collect();
         prop_assert_eq!(&read, &inputs);
-        for (item, input) in items.iter().zip(&inputs) {
+        let reversed = with_members_reversed(&record);
+        let reversed = decode_inbox(&reversed).unwrap();
+        for ((item, reversed), input) in items.iter().zip(&reversed).zip(&inputs) {
             prop_assert_eq!(item.partition, input.execution().partition(16));
             let keyed = input.delivery().filter(|delivery| delivery.key.is_some());
-            let arrival = item.arrival().unwrap().map(|arrival| (arrival.execution, arrival.delivery, arrival.received_at));
-            prop_assert_eq!(arrival, keyed.map(|delivery| (input.execution(), delivery.id, delivery.received_at)));
+            let keyed = keyed.map(|delivery| (input.execution(), delivery.id, delivery.received_at));
+            for item in [item, reversed] {
+                let arrival = item.arrival().unwrap();
+                prop_assert_eq!(arrival.map(|arrival| (arrival.execution, arrival.delivery, arrival.received_at)), keyed);
+            }
         }
     }
 
