@@ -134,16 +134,7 @@ impl Printer<'_> {
                 self.exprs(members);
                 self.push("]");
             }
-            Kind::Map(entries) => {
-                self.push("{");
-                for (place, (key, value)) in entries.iter().enumerate() {
-                    self.push(if place == 0 { "" } else { ", " });
-                    self.expr(key);
-                    self.push(": ");
-                    self.expr(value);
-                }
-                self.push("}");
-            }
+            Kind::Map(entries) => self.map(entries),
             Kind::Member { object, name } => {
                 self.object(object);
                 self.push(&format!(".{name}"));
@@ -183,11 +174,7 @@ impl Printer<'_> {
                 self.push(test_name(*test));
             }
             Kind::Unary { operator, operand } => {
-                self.push(match operator {
-                    Unary::Not => "not ",
-                    Unary::Plus => "+",
-                    Unary::Minus => "-",
-                });
+                self.push(sign(*operator));
                 self.expr(operand);
             }
             Kind::Binary { operator, left, right } => {
@@ -203,6 +190,17 @@ impl Printer<'_> {
                 self.expr(no);
             }
         }
+    }
+
+    fn map(&mut self, entries: &[(Expr, Expr)]) {
+        self.push("{");
+        for (place, (key, value)) in entries.iter().enumerate() {
+            self.push(if place == 0 { "" } else { ", " });
+            self.expr(key);
+            self.push(": ");
+            self.expr(value);
+        }
+        self.push("}");
     }
 
     /// A member stands directly behind a name, a text or a call; lists and maps need parentheses.
@@ -255,6 +253,14 @@ impl Printer<'_> {
             self.expr(value);
         }
         self.push(")");
+    }
+}
+
+fn sign(operator: Unary) -> &'static str {
+    match operator {
+        Unary::Not => "not ",
+        Unary::Plus => "+",
+        Unary::Minus => "-",
     }
 }
 

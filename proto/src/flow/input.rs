@@ -36,8 +36,15 @@ impl Input {
 
     /// Whether it takes the first of its values when none is given.
     pub fn selects_itself(&self) -> bool {
-        match &self.kind {
-            InputKind::Select(choice) | InputKind::MultiSelect(choice) => choice.auto_select_first,
+        self.kind.choice().is_some_and(|choice| choice.auto_select_first)
+    }
+}
+
+impl InputKind {
+    /// What may be chosen, when one chooses at all.
+    pub(super) fn choice(&self) -> Option<&Choice> {
+        match self {
+            InputKind::Select(choice) | InputKind::MultiSelect(choice) => Some(choice),
             InputKind::String { .. }
             | InputKind::Secret { .. }
             | InputKind::Int { .. }
@@ -52,7 +59,7 @@ impl Input {
             | InputKind::Uri
             | InputKind::Email
             | InputKind::Array { .. }
-            | InputKind::File => false,
+            | InputKind::File => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::{
-    input::{ChoiceValue, ChoiceValues, InputKind, ValueType},
+    input::{Choice, ChoiceValue, ChoiceValues, InputKind, Pattern, ValueType},
     yaml,
 };
 use crate::expr::{Host, Value};
@@ -42,39 +42,13 @@ fn convert(value_type: ValueType, value: &Value) -> Result<Value, String> {
 /// What is wrong with it, in Kestra's words.
 pub(super) fn accept(id: &str, kind: &InputKind, value: &Value, choices: &[ChoiceValue]) -> Result<Value, String> {
     match kind {
-        InputKind::String { validator } => {
-            let text = value.host_text();
-            match validator {
-                Some(pattern) if !pattern.matches(&text) => {
-                    Err(format!("it must match the pattern `{}`", pattern.as_str()))
-                }
-                Some(_) | None => Ok(Value::text(text)),
-            }
-        }
+        InputKind::String { validator } => matching(value, validator.as_ref()),
+        // In Kestra's words, which name the input of this type twice.
         InputKind::Secret { validator } => {
-            let text = value.host_text();
-            match validator {
-                // In Kestra's words, which name the input of this type twice.
-                Some(pattern) if !pattern.matches(&text) => {
-                    Err(format!("{id}: it must match the pattern `{}`", pattern.as_str()))
-                }
-                Some(_) | None => Ok(Value::text(text)),
-            }
+            matching(value, validator.as_ref()).map_err(|reason| format!("{id}: {reason}"))
         }
-        InputKind::Select(choice) => {
-            let text = value.host_text();
-            let listed = choice.allow_custom_value || choices.iter().any(|choice| choice.value == text);
-            if listed { Ok(Value::text(text)) } else { Err(format!("it must match the values `{}`", named(choices))) }
-        }
-        InputKind::MultiSelect(choice) => {
-            let texts: Vec<String> = list(value, "MULTISELECT")?.iter().map(Value::host_text).collect();
-            let fits =
-                |text: &&String| choice.allow_custom_value || choices.iter().any(|choice| choice.value == **text);
-            match texts.iter().find(|text| !fits(text)) {
-                Some(wrong) => Err(format!("value `{wrong}` doesn't match the values `{}`", named(choices))),
-                None => Ok(Value::list(texts.into_iter().map(Value::from))),
-            }
-        }
+        InputKind::Select(choice) => one_of(choice, choices, value),
+        InputKind::MultiSelect(choice) => some_of(choice, choices, value),
         InputKind::Int { min, max } => {
             let number = int(value)?;
             between(&i64::from(number), min.as_ref(), max.as_ref(), |limit| limit.to_string(), "it")?;
@@ -129,28 +103,40 @@ pub(super) fn accept(id: &str, kind: &InputKind, value: &Value, choices: &[Choic
     }
 }
 
+fn matching(value: &Value, validator: Option<&Pattern>) -> Result<Value, String> {
+    let text = value.host_text();
+    match validator {
+        Some(pattern) if !pattern.matches(&text) => Err(format!("it must match the pattern `{}`", pattern.as_str())),
+        Some(_) | None => Ok(Value::text(text)),
+    }
+}
+
+fn fits(choice: &Choice, choices: &[ChoiceValue], text: &str) -> bool {
+    choice.allow_custom_value || choices.iter().any(|choice| choice.value == text)
+}
+
+fn one_of(choice: &Choice, choices: &[ChoiceValue], value: &Value) -> Result<Value, String> {
+    let text = value.host_text();
+    match fits(choice, choices, &text) {
+        true => Ok(Value::text(text)),
+        false => Err(format!("it must match the values `{}`", named(choices))),
+    }
+}
+
+fn some_of(choice: &Choice, choices: &[ChoiceValue], value: &Value) -> Result<Value, String> {
+    let texts: Vec<String> = list(value, "MULTISELECT")?.iter().map(Value::host_text).collect();
+    match texts.iter().find(|text| !fits(choice, choices, text)) {
+        Some(wrong) => Err(format!("value `{wrong}` doesn't match the values `{}`", named(choices))),
+        None => Ok(Value::list(texts.into_iter().map(Value::from))),
+    }
+}
+
 /// The values of a choice that the document lists; none when they are rendered.
 pub(super) fn listed_choices(kind: &InputKind) -> Option<&[ChoiceValue]> {
-    match kind {
-        InputKind::Select(choice) | InputKind::MultiSelect(choice) => match &choice.values {
-            ChoiceValues::Listed(values) => Some(values),
-            ChoiceValues::Rendered(_) => None,
-        },
-        InputKind::String { .. }
-        | InputKind::Secret { .. }
-        | InputKind::Int { .. }
-        | InputKind::Float { .. }
-        | InputKind::Bool
-        | InputKind::DateTime { .. }
-        | InputKind::Date { .. }
-        | InputKind::Time { .. }
-        | InputKind::Duration { .. }
-        | InputKind::Json
-        | InputKind::Yaml
-        | InputKind::Uri
-        | InputKind::Email
-        | InputKind::Array { .. }
-        | InputKind::File => Some(&[]),
+    match kind.choice().map(|choice| &choice.values) {
+        None => Some(&[]),
+        Some(ChoiceValues::Listed(values)) => Some(values),
+        Some(ChoiceValues::Rendered(_)) => None,
     }
 }
 

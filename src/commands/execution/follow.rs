@@ -58,7 +58,11 @@ async fn to_end(client: &Client, follow: &Follow, told: &mut Told) -> anyhow::Re
         };
         while let Ok(Some(event)) = events.next().await {
             let execution: Value = serde_json::from_str(&event.data)?;
-            told.tell(&execution, follow.server.json);
+            if follow.server.json {
+                say(&execution)
+            } else {
+                told.tell(&execution)
+            }
             if event.id == "end" {
                 return Ok(execution);
             }
@@ -78,11 +82,7 @@ struct Told {
 
 impl Told {
     /// Prints what is new: for people one line for each state of the execution and of its task runs.
-    fn tell(&mut self, execution: &Value, json: bool) {
-        if json {
-            say(execution);
-            return;
-        }
+    fn tell(&mut self, execution: &Value) {
         let mut lines = states("execution", &execution["state"]);
         for run in execution["taskRunList"].as_array().into_iter().flatten() {
             lines.extend(states(&cell(&run["taskId"]), &run["state"]));

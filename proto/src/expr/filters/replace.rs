@@ -11,6 +11,13 @@ use super::super::value::Value;
 type Outcome = Result<Value, RenderError>;
 type Change<'c> = &'c mut dyn FnMut(&str) -> Result<String, RenderError>;
 
+/// How the keys of the pairs are meant.
+#[derive(Clone, Copy)]
+enum Read {
+    Plainly,
+    AsPattern,
+}
+
 /// Changes the text of every plain member; numbers inside of lists and maps become text.
 fn each_text(value: &Value, change: Change<'_>) -> Outcome {
     match value {
@@ -46,9 +53,9 @@ pub(super) fn replace(machine: &mut Machine<'_, '_>, input: &Value, args: &Argum
         Value::Map(map) => map.clone(),
         other => return Err(cast(other, "java.util.Map")),
     };
-    let regexp = match args.get("regexp") {
-        Value::Null => false,
-        Value::Bool(regexp) => *regexp,
+    let read = match args.get("regexp") {
+        Value::Null | Value::Bool(false) => Read::Plainly,
+        Value::Bool(true) => Read::AsPattern,
         other => return Err(cast(other, "java.lang.Boolean")),
     };
     let pairs = pairs.iter().map(|(from, to)| match to {
@@ -56,23 +63,24 @@ pub(super) fn replace(machine: &mut Machine<'_, '_>, input: &Value, args: &Argum
         to => Ok((from.to_string(), to.host_text())),
     });
     let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
-    each_text(input, &mut |text| replaced(machine, text, &pairs, regexp))
+    each_text(input, &mut |text| replaced(machine, text, &pairs, read))
 }
 
 fn replaced(
     machine: &mut Machine<'_, '_>,
     text: &str,
     pairs: &[(String, String)],
-    regexp: bool,
+    read: Read,
 ) -> Result<String, RenderError> {
     let mut text = text.to_owned();
     for (from, to) in pairs {
-        text = if regexp {
-            Pattern::compile(machine, from)?.replace_all(machine, &text, to)?
-        } else {
-            let grown = text.len() + text.matches(from.as_str()).count() * to.len();
-            machine.env.spend_bytes(grown)?;
-            text.replace(from.as_str(), to)
+        text = match read {
+            Read::AsPattern => Pattern::compile(machine, from)?.replace_all(machine, &text, to)?,
+            Read::Plainly => {
+                let grown = text.len() + text.matches(from.as_str()).count() * to.len();
+                machine.env.spend_bytes(grown)?;
+                text.replace(from.as_str(), to)
+            }
         };
     }
     Ok(text)

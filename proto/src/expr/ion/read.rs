@@ -32,6 +32,13 @@ struct Reader<'a> {
 
 type Read<T> = Result<T, String>;
 
+/// What stands between the members of a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Between {
+    Commas,
+    Blanks,
+}
+
 impl<'a> Reader<'a> {
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
@@ -86,8 +93,8 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some('{') if self.rest().starts_with("{{") => self.blob(),
             Some('{') => self.structure(),
-            Some('[') => self.list(']', true),
-            Some('(') => self.list(')', false),
+            Some('[') => self.list(']', Between::Commas),
+            Some('(') => self.list(')', Between::Blanks),
             Some('"') => self.quoted('"').map(Value::from),
             Some('\'') if self.rest().starts_with("'''") => self.long_text(),
             Some('\'') => {
@@ -156,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(Value::from(map))
     }
 
-    fn list(&mut self, close: char, commas: bool) -> Read<Value> {
+    fn list(&mut self, close: char, between: Between) -> Read<Value> {
         self.at += 1;
         let mut members = Vec::new();
         loop {
@@ -168,8 +175,8 @@ impl<'a> Reader<'a> {
             members.push(self.value()?);
             self.skip();
             match self.peek() {
-                Some(',') if commas => self.at += 1,
-                Some(char) if char == close || !commas => {}
+                Some(',') if between == Between::Commas => self.at += 1,
+                Some(char) if char == close || between == Between::Blanks => {}
                 _ => return self.wrong(),
             }
         }
