@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use bytes::Bytes;
 use windhover_engine::{AllowedHost, Config, Engine, Parts};
 use windhover_eventlog::{
-    Append, Expect, Layout, LogName, Position, SharedLog,
+    Append, Expect, Layout, LogName, ObjectName, Position, SharedLog,
     ask::{Answer, Owners, Question, Until, Verdict},
     definitions::Deployments,
     memory::Memory,
@@ -64,8 +64,11 @@ impl World {
     /// Appends a delivery as an ingress would.
     async fn deliver(&self, flow: &str, key: &str, number: u8, body: &str) -> (ExecutionId, DeliveryId, Position) {
         let delivery = DeliveryId::from_bytes([number; 16]);
-        let webhook = webhook(flow, key, delivery, body, self.deployments.current().position());
-        let execution = webhook.execution;
+        self.append(webhook(flow, key, delivery, body, self.deployments.current().position())).await
+    }
+
+    async fn append(&self, webhook: WebhookReceived) -> (ExecutionId, DeliveryId, Position) {
+        let (execution, delivery) = (webhook.execution, webhook.delivery.id);
         let line = InboxLine::new(&Input::WebhookReceived(Box::new(webhook)), self.log.layout().partitions);
         let bytes = Bytes::from(codec::encode_inbox(&[line]));
         let append = Append { log: LogName::Inbox { shard: 0 }, bytes, expect: Expect::Anything, resend_id: None };
@@ -130,6 +133,35 @@ async fn a_delivery_runs_its_flow_and_duplicates_get_the_first_ones_answer() {
     assert!(matches!(world.ask(execution, other, Until::Verdict).await.verdict, Verdict::KeyReused { .. }));
     let ended = world.end_of(execution, same).await;
     assert_eq!((ended.suppressed.count, output(&ended).as_str()), (2, "7"));
+    world.engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_decided_without_a_body_that_is_only_out_of_reach() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::new(LAYOUT);
+    let world = World::start(memory.clone(), folder.path(), &[]).await;
+    world.deploy(ECHO).await;
+    let (body, delivery) = (r#"{"n":7}"#, DeliveryId::from_bytes([1; 16]));
+    let fingerprint = Fingerprint::of(body.as_bytes());
+    let name = ObjectName::new(format!("blob/{fingerprint}")).unwrap();
+    world.log.put_object(name, Bytes::from(body)).await.unwrap();
+    memory.fail_reads_of_objects(1);
+    let mut webhook = webhook("echo", "a", delivery, body, world.deployments.current().position());
+    let body = Some(Body::Blob { fingerprint, size_bytes: 7 });
+    let request = Request { method: "POST".into(), query: String::new(), headers: vec![], body };
+    webhook.delivery.request = RawRequest::new(&request);
+    let (execution, delivery, _) = world.append(webhook).await;
+    // The partition stops and is taken again; whoever asked meanwhile asks again.
+    let question = Question { execution, delivery, until: Until::End };
+    let ended = loop {
+        let asking = world.engine.ask(question.clone());
+        match tokio::time::timeout(Duration::from_secs(10), asking).await.expect("an answer in time") {
+            Some(answer) => break answer.ended.expect("the ended execution"),
+            None => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    assert_eq!((ended.state(), output(&ended).as_str()), (State::Success, "7"));
     world.engine.stop().await;
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -23,6 +26,8 @@ pub struct Memory {
     layout: Layout,
     logs: Mutex<HashMap<LogName, Arc<Log>>>,
     objects: Mutex<BTreeMap<ObjectName, Bytes>>,
+    /// How many of the next reads of objects fail.
+    failing: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -41,7 +46,17 @@ struct Kept {
 impl Memory {
     /// Empty logs of this layout.
     pub fn new(layout: Layout) -> Arc<Self> {
-        Arc::new(Self { layout, logs: Mutex::default(), objects: Mutex::default() })
+        Arc::new(Self { layout, logs: Mutex::default(), objects: Mutex::default(), failing: AtomicUsize::new(0) })
+    }
+
+    /// Lets so many of the next reads of objects fail, as those of a store do that is out of reach.
+    pub fn fail_reads_of_objects(&self, count: usize) {
+        self.failing.store(count, Ordering::Release);
+    }
+
+    /// Whether this read of an object fails.
+    fn fails(&self) -> bool {
+        self.failing.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_ok()
     }
 
     fn log(&self, name: &LogName) -> Arc<Log> {
@@ -182,7 +197,12 @@ impl EventLog for Memory {
     }
 
     fn object(&self, name: ObjectName) -> BoxFuture<'static, Result<Option<Bytes>, ObjectError>> {
-        std::future::ready(Ok(lock(&self.objects).get(&name).cloned())).boxed()
+        let found = if self.fails() {
+            Err(ObjectError::Store { what: name.to_string(), cause: "out of reach, as a test wants it".into() })
+        } else {
+            Ok(lock(&self.objects).get(&name).cloned())
+        };
+        std::future::ready(found).boxed()
     }
 
     fn objects(&self, prefix: &str) -> BoxFuture<'static, Result<Vec<ObjectName>, ObjectError>> {

@@ -19,7 +19,7 @@ use std::{
 
 use async_nats::{
     Client,
-    jetstream::{self, context::GetStreamErrorKind, object_store::ObjectStore},
+    jetstream::{self, context::GetStreamErrorKind},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
@@ -37,8 +37,9 @@ use crate::{
 
 /// Streams are looked at, made and updated this many at a time when the log is opened.
 const SETTLE_AT_ONCE: usize = 8;
-/// How long the server may take to answer a question about streams. One that has no leader yet never answers.
-const API_ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How long the server may take to answer a question about streams before it is asked again. One that has no leader yet never
+/// answers, and its next leader does not know of the question.
+const API_ANSWER_MAX: Duration = Duration::from_millis(1500);
 /// What headers and framing of a message may take of the server's `max_payload`.
 const HEADER_BYTES_MAX: usize = 512;
 
@@ -58,7 +59,7 @@ struct Inner {
     durability: Durability,
     /// How many servers keep each stream.
     replicas: usize,
-    objects: ObjectStore,
+    objects: objects::Bucket,
     /// Logs whose stream is known to exist.
     settled: Mutex<HashSet<LogName>>,
 }

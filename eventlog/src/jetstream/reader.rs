@@ -33,13 +33,15 @@ struct Cursor {
     log: LogName,
     after: Position,
     messages: Option<pull::Stream>,
+    /// After which position a record was missing when the consumer before this one gave the next one.
+    missing_after: Option<Position>,
     retry: Duration,
     ended: bool,
 }
 
 /// Reads everything after `after`, for ever. While NATS is away the reader waits.
 pub(super) fn read(inner: Arc<Inner>, log: LogName, after: Position) -> Reader {
-    let cursor = Cursor { inner, log, after, messages: None, retry: RETRY_FIRST, ended: false };
+    let cursor = Cursor { inner, log, after, messages: None, missing_after: None, retry: RETRY_FIRST, ended: false };
     stream::unfold(cursor, step).boxed()
 }
 
@@ -67,6 +69,7 @@ impl Cursor {
                 Some(Err(cause)) => {
                     tracing::debug!(log = %self.log, %cause, "reading anew from our own position");
                     self.messages = None;
+                    self.pause().await;
                 }
                 None => self.messages = None,
             }
@@ -78,17 +81,21 @@ impl Cursor {
         match self.try_start().await {
             Ok(messages) => {
                 self.messages = Some(messages);
-                self.retry = RETRY_FIRST;
                 Ok(())
             }
             Err(Failure::Final(error)) => Err(error),
             Err(Failure::Passing(cause)) => {
                 tracing::debug!(log = %self.log, cause, "NATS cannot be read now");
-                tokio::time::sleep(self.retry).await;
-                self.retry = (self.retry * 2).min(RETRY_LAST);
+                self.pause().await;
                 Ok(())
             }
         }
+    }
+
+    /// Rests a little longer each time until a record comes.
+    async fn pause(&mut self) {
+        tokio::time::sleep(self.retry).await;
+        self.retry = (self.retry * 2).min(RETRY_LAST);
     }
 
     async fn try_start(&self) -> Result<pull::Stream, Failure> {
@@ -110,18 +117,23 @@ impl Cursor {
         messages.map_err(|cause| passing(&cause))
     }
 
-    /// The next record; `None` for a copy of one that we have, after which the consumer is made again.
+    /// The next record; `None` for a copy of one that we have, or one too far ahead, after which the consumer is made again.
     async fn take(&mut self, message: &async_nats::jetstream::Message) -> Result<Option<Record>, ReadError> {
         let Ok(info) = message.info() else { return Ok(None) };
         let position = Position(info.stream_sequence);
-        if position <= self.after {
-            return Ok(None);
+        match place(position, self.after, self.missing_after) {
+            Place::Next => {
+                self.after = position;
+                self.retry = RETRY_FIRST;
+                Ok(Some(Record { position, bytes: own(&message.payload) }))
+            }
+            Place::Known => Ok(None),
+            Place::TooFar => {
+                self.missing_after = Some(self.after);
+                Ok(None)
+            }
+            Place::Gap => Err(self.explain_gap(position).await),
         }
-        if position.0 != self.after.0 + 1 {
-            return Err(self.explain_gap(position).await);
-        }
-        self.after = position;
-        Ok(Some(Record { position, bytes: own(&message.payload) }))
     }
 
     async fn explain_gap(&self, found: Position) -> ReadError {
@@ -136,6 +148,27 @@ impl Cursor {
                 reason: format!("the next record is {found}, though nobody trimmed what is between"),
             },
         }
+    }
+}
+
+/// How a record stands to the last one that we have.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Next,
+    /// A copy of one that we have.
+    Known,
+    /// One before it is missing. What was on its way when a connection was lost never arrives: the next consumer may have it.
+    TooFar,
+    /// The next consumer does not have it either.
+    Gap,
+}
+
+fn place(found: Position, after: Position, missing_after: Option<Position>) -> Place {
+    match found.0.checked_sub(after.0) {
+        None | Some(0) => Place::Known,
+        Some(1) => Place::Next,
+        Some(_) if missing_after == Some(after) => Place::Gap,
+        Some(_) => Place::TooFar,
     }
 }
 
@@ -169,4 +202,18 @@ fn config(after: Position) -> pull::Config {
 
 fn own(payload: &Bytes) -> Bytes {
     if payload.len() < COPY_BYTES_MAX { Bytes::copy_from_slice(payload) } else { payload.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_record_is_looked_for_once_more_before_the_log_is_blamed() {
+        let at = |found, missing: Option<u64>| place(Position(found), Position(7), missing.map(Position));
+        assert_eq!(at(8, None), Place::Next);
+        assert_eq!((at(7, None), at(3, Some(7))), (Place::Known, Place::Known));
+        assert_eq!((at(9, None), at(9, Some(6))), (Place::TooFar, Place::TooFar));
+        assert_eq!((at(9, Some(7)), at(8, Some(7))), (Place::Gap, Place::Next));
+    }
 }
