@@ -3,12 +3,12 @@
 
 use std::io::Read;
 
-use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 /// How a body was compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
-    /// gzip.
+    /// gzip, of one member or several: senders that compress while they write make several.
     Gzip,
     /// zlib, or the bare deflate that some senders mean by the same name.
     Deflate,
@@ -43,12 +43,25 @@ impl Coding {
     /// # Errors
     /// When it is damaged or grows too large.
     pub fn decode(self, bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, NotDecoded> {
+        let mut left = bytes;
         match self {
-            Coding::Gzip => read(GzDecoder::new(bytes), bytes_max, self),
-            Coding::Deflate => match read(ZlibDecoder::new(bytes), bytes_max, self) {
-                Err(NotDecoded::Damaged(_)) => read(DeflateDecoder::new(bytes), bytes_max, self),
-                decoded => decoded,
+            Coding::Gzip => read(MultiGzDecoder::new(bytes), bytes_max, self),
+            Coding::Deflate => match read(ZlibDecoder::new(&mut left), bytes_max, self) {
+                Err(NotDecoded::Damaged(_)) => {
+                    left = bytes;
+                    let decoded = read(DeflateDecoder::new(&mut left), bytes_max, self);
+                    self.whole(decoded, left)
+                }
+                decoded => self.whole(decoded, left),
             },
+        }
+    }
+
+    /// Refuses what stands behind the end: it would be lost.
+    fn whole(self, decoded: Result<Vec<u8>, NotDecoded>, left: &[u8]) -> Result<Vec<u8>, NotDecoded> {
+        match decoded {
+            Ok(_) if !left.is_empty() => Err(NotDecoded::Damaged(self)),
+            decoded => decoded,
         }
     }
 }
@@ -98,6 +111,23 @@ mod tests {
         assert_eq!(Coding::Deflate.decode(b"{\"a\":1}", 100), Err(NotDecoded::Damaged(Coding::Deflate)));
         let whole = gzip(b"hello");
         assert_eq!(Coding::Gzip.decode(&whole[..whole.len() - 3], 100), Err(NotDecoded::Damaged(Coding::Gzip)));
+    }
+
+    #[test]
+    fn gzip_of_several_members_is_read_to_its_end() {
+        let both = [gzip(b"{\"a\""), gzip(b":1}")].concat();
+        assert_eq!(Coding::Gzip.decode(&both, 100).as_deref(), Ok(b"{\"a\":1}".as_slice()));
+        assert_eq!(Coding::Gzip.decode(&both, 5), Err(NotDecoded::TooLarge { bytes_max: 5 }));
+    }
+
+    #[test]
+    fn what_stands_behind_the_end_is_not_lost_silently() {
+        let behind = [gzip(b"{}"), b"more".to_vec()].concat();
+        assert_eq!(Coding::Gzip.decode(&behind, 100), Err(NotDecoded::Damaged(Coding::Gzip)));
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+        zlib.write_all(b"{}").unwrap();
+        let behind = [zlib.finish().unwrap(), b"more".to_vec()].concat();
+        assert_eq!(Coding::Deflate.decode(&behind, 100), Err(NotDecoded::Damaged(Coding::Deflate)));
     }
 
     #[test]

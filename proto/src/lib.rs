@@ -4,6 +4,7 @@
 //! every machine and on every replay. Time, seeds and everything that was read from outside are arguments.
 
 pub mod api;
+mod charset;
 pub mod codec;
 pub mod content;
 pub mod core;

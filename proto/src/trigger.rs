@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use encoding_rs::Encoding;
 
 use crate::{
+    charset::Charset,
     content::Coding,
     expr::{Map, Value},
     limit,
@@ -71,16 +71,13 @@ fn bytes_value(request: &Request, bytes: &[u8]) -> Option<Value> {
 
 /// The text of a body in the charset that its type declares; UTF-8 when it declares none, or one that is not known.
 fn text_of<'a>(content_type: &str, bytes: &'a [u8]) -> Cow<'a, str> {
-    match charset(content_type).and_then(|name| Encoding::for_label(name.as_bytes())) {
-        Some(encoding) if encoding != encoding_rs::UTF_8 => encoding.decode_without_bom_handling(bytes).0,
-        Some(_) | None => String::from_utf8_lossy(bytes),
-    }
+    charset(content_type).and_then(Charset::of).unwrap_or(Charset::Utf8).decode(bytes)
 }
 
 /// The charset that a content type of text declares and that nobody knows: the body cannot be read then.
 pub fn unknown_charset(content_type: &str) -> Option<&str> {
     let is_text = content_type.is_empty() || is_text_type(content_type);
-    charset(content_type).filter(|name| is_text && Encoding::for_label(name.as_bytes()).is_none())
+    charset(content_type).filter(|name| is_text && Charset::of(name).is_none())
 }
 
 /// The `charset` of a content type.

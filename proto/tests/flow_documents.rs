@@ -268,6 +268,31 @@ fn webhooks_are_typed() {
 }
 
 #[test]
+fn properties_about_polling_change_nothing_about_a_webhook_and_are_checked_all_the_same() {
+    let plain = webhook("    key: k\n");
+    let lines = "    key: k\n    logLevel: WARN\n    logToFile: true\n    stopAfter: [FAILED]\n    failOnTriggerError: true\n    \
+        allowConcurrent: true\n    workerSelector:\n      tags: [a]\n";
+    assert_eq!(webhook(lines), plain);
+    for (line, words) in [
+        ("logLevel: LOUD", "triggers[0].logLevel: Cannot deserialize value from String \"LOUD\""),
+        ("stopAfter: [NOPE]", "triggers[0].stopAfter[0]: Cannot deserialize value from String \"NOPE\""),
+        ("allowConcurrent: maybe", "triggers[0].allowConcurrent: Cannot deserialize value of type `boolean`"),
+    ] {
+        let found = faults(&format!("{HEAD}{TASKS}{HOOK}    key: k\n    {line}\n"));
+        assert!(found.len() == 1 && found[0].starts_with(words), "{found:?}");
+    }
+}
+
+#[test]
+fn a_limit_of_nothing_at_once_is_named() {
+    let found = faults(&format!("{HEAD}concurrency:\n  limit: 0\n{TASKS}"));
+    assert!(
+        found.iter().any(|fault| fault.starts_with("concurrency.limit: must be greater than 0 at line 4")),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn keys_of_any_kind_keep_their_spelling() {
     for (written, key) in
         [("12345", "12345"), ("0123", "0123"), ("yes", "yes"), ("' padded '", " padded "), ("\"a/b\"", "a/b")]

@@ -14,7 +14,7 @@ use windhover_proto::{
 use super::{
     Refused,
     call::Call,
-    executions::find,
+    executions::find_in,
     parameters::{FilterParameter, Parameters, bad, unsupported},
     route::{Route, TEXT, json, query, text},
 };
@@ -50,14 +50,15 @@ const LOGS: Operation = Operation {
     tag: "logs",
     method: Method::Get,
     path: OfTenant("/logs/{id}"),
-    summary: "The log lines of an execution, in order.",
+    summary: "The log lines of an execution, in order; none of one that is not there.",
     parameters: PARAMETERS,
     body: None,
     answers: &[json("The lines.", r##"{"type": "array", "items": {"$ref": "#/components/schemas/LogEntry"}}"##)],
 };
 
 async fn logs(call: Call) -> Result<Response, Refused> {
-    Ok(Json(wanted(call).await?).into_response())
+    // As in Kestra: an execution that is not there has no lines.
+    Ok(Json(wanted(call).await?.unwrap_or_default()).into_response())
 }
 
 const DOWNLOAD: Operation = Operation {
@@ -72,18 +73,21 @@ const DOWNLOAD: Operation = Operation {
 };
 
 async fn download(call: Call) -> Result<Response, Refused> {
-    let lines: Vec<_> = wanted(call).await?.iter().map(LogDocument::to_line).collect();
+    let missing = call.no_execution();
+    let lines = wanted(call).await?.ok_or(missing)?;
+    let lines: Vec<_> = lines.iter().map(LogDocument::to_line).collect();
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], lines.join("\n")).into_response())
 }
 
-async fn wanted(mut call: Call) -> Result<Vec<LogDocument>, Refused> {
+/// The lines that are asked for; `None` when the execution is not there.
+async fn wanted(mut call: Call) -> Result<Option<Vec<LogDocument>>, Refused> {
     let choice = Choice::take(&mut call.query)?;
     std::mem::take(&mut call.query).finish()?;
-    let id = call.execution_id()?;
-    let (execution, lines) = find(&call, &id).await?;
+    let Ok(id) = call.execution_id() else { return Ok(None) };
+    let Some((execution, lines)) = find_in(&call.parts, &call.tenant, &id).await? else { return Ok(None) };
     let mut documents = document::logs(execution.id, &lines);
     documents.retain(|document| choice.holds(document));
-    Ok(documents)
+    Ok(Some(documents))
 }
 
 /// Which lines are wanted.

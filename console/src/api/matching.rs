@@ -84,14 +84,23 @@ impl LabelMatch {
 
 /// A text anywhere in one of the others, in any case; `*` holds for all.
 #[derive(Debug)]
-pub(super) struct Anywhere(String);
+pub(super) struct Anywhere {
+    text: String,
+    lower: String,
+}
 
 impl Anywhere {
     pub(super) fn new(text: &str) -> Self {
-        Self(text.trim_matches('*').to_lowercase())
+        let text = text.trim_matches('*');
+        Self { text: text.to_owned(), lower: text.to_lowercase() }
+    }
+
+    /// The text as it was asked for.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     pub(super) fn holds<'a>(&self, mut texts: impl Iterator<Item = &'a str>) -> bool {
-        self.0.is_empty() || texts.any(|text| text.to_lowercase().contains(&self.0))
+        self.lower.is_empty() || texts.any(|text| text.to_lowercase().contains(&self.lower))
     }
 }

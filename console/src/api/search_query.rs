@@ -2,9 +2,10 @@
 
 use std::cmp::Reverse;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use windhover_proto::{
     api::Parameter,
+    flow::duration,
     id::ExecutionId,
     problem::{Code, Problem},
     state::State,
@@ -19,14 +20,15 @@ use super::{
 use crate::view::RowView;
 
 /// Filters that may be asked for, for messages.
-const SUPPORTED: [&str; 7] = [
+const SUPPORTED: [&str; 8] = [
     "sort=FIELD:asc|desc (id, namespace, flowId, state.current, state.startDate, state.endDate, state.duration)",
     "filters[state][EQUALS|NOT_EQUALS|IN|NOT_IN]",
     "filters[namespace][EQUALS|NOT_EQUALS|IN|NOT_IN|PREFIX|STARTS_WITH|ENDS_WITH|CONTAINS]",
     "filters[flowId][EQUALS|NOT_EQUALS|IN|NOT_IN|STARTS_WITH|ENDS_WITH|CONTAINS]",
     "filters[labels][EQUALS|NOT_EQUALS|IN|NOT_IN][KEY]",
     "filters[startDate|endDate][GREATER_THAN|GREATER_THAN_OR_EQUAL_TO|LESS_THAN|LESS_THAN_OR_EQUAL_TO]",
-    "filters[q|scope|timeRange][EQUALS]",
+    "filters[q|scope|timeRange|triggerExecutionId][EQUALS]",
+    "filters[childFilter][EQUALS] (CHILD, MAIN)",
 ];
 
 /// The schema of a time.
@@ -42,8 +44,12 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     PAGE,
     SIZE,
     query("sort", SORT_SCHEMA, "Field and direction; may be repeated."),
-    query("q", TEXT, "A text in the id, the namespace, the flow or a label."),
-    query("scope", r#"{"enum": ["USER", "SYSTEM"]}"#, "Executions of users' flows or of the namespace `system`."),
+    query("q", TEXT, "A text in the namespace, the flow or a label, or the beginning of the id."),
+    query(
+        "scope",
+        r#"{"enum": ["USER", "SYSTEM"]}"#,
+        "Executions of users' flows or of the namespace `system`; may be repeated.",
+    ),
     query("namespace", TEXT, "The namespace, or one above it."),
     query("flowId", TEXT, "The flow."),
     query("state", STATES, "The state; may be repeated."),
@@ -52,8 +58,14 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     query("endDate", TIME, "Started at this time or earlier."),
     query(
         "timeRange",
-        r#"{"type": "string", "examples": ["PT24H"], "pattern": "^PT[1-9][0-9]{0,3}[HMS]$"}"#,
-        "Started within this time.",
+        r#"{"type": "string", "examples": ["PT24H"], "pattern": "^(P[1-9][0-9]{0,2}D|PT[1-9][0-9]{0,3}[HMS])$"}"#,
+        "Started within this time; not together with `startDate`.",
+    ),
+    query("triggerExecutionId", TEXT, "Started by this execution."),
+    query(
+        "childFilter",
+        r#"{"enum": ["CHILD", "MAIN"]}"#,
+        "Only those that another execution started, or only those that none did.",
     ),
     query("filters[state][IN]", STATES, "States, with commas between them."),
     query("filters[namespace][PREFIX]", TEXT, "The namespace, or one above it."),
@@ -95,6 +107,15 @@ pub(super) enum Filter {
     Anywhere(Anywhere),
     /// Started in this span of milliseconds, both ends included.
     Started(std::ops::RangeInclusive<i64>),
+    /// Started by another execution, or by none.
+    Origin(Origin),
+}
+
+/// What started an execution. Nothing here starts one from another yet, so that no execution is a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Child,
+    Main,
 }
 
 impl Filter {
@@ -105,10 +126,12 @@ impl Filter {
             Filter::Flow(flow) => flow.holds(row.flow),
             Filter::Label(label) => label.holds(row.labels()),
             Filter::Started(span) => span.contains(&row.start_ms),
+            Filter::Origin(origin) => *origin == Origin::Main,
             Filter::Anywhere(text) => {
-                let id = id.to_string();
                 let labels = row.labels().flat_map(|(key, value)| [key, value]);
-                text.holds([id.as_str(), row.namespace, row.flow].into_iter().chain(labels))
+                // Two letters stand somewhere in every hundredth id: ids are found by how they begin.
+                id.to_string().starts_with(text.text())
+                    || text.holds([row.namespace, row.flow].into_iter().chain(labels))
             }
         }
     }
@@ -123,6 +146,12 @@ impl Query {
         let states = parameters.all("state");
         if !states.is_empty() {
             filters.push(state_filter("state", "IN", &states.join(","))?);
+        }
+        if parameters.one("triggerExecutionId")?.is_some() {
+            filters.push(Filter::Origin(Origin::Child));
+        }
+        if let Some(text) = parameters.one("childFilter")? {
+            filters.push(origin("childFilter", &text)?);
         }
         for label in parameters.all("labels") {
             filters.push(Filter::Label(LabelMatch::pair(&label)?));
@@ -170,8 +199,9 @@ pub(super) fn filters(parameters: &mut Parameters, now_ms: i64) -> Result<Vec<Fi
         let Some(value) = parameters.one(name)? else { continue };
         filters.push(if above { Filter::Namespace(Match::Path(value)) } else { Filter::Flow(Match::exactly(&value)) });
     }
-    if let Some(scope) = parameters.one("scope")? {
-        filters.push(scope_filter("scope", &scope)?);
+    let scopes = parameters.all("scope");
+    if !scopes.is_empty() {
+        filters.push(scope_filter("scope", &scopes.join(","))?);
     }
     let start = parameters.one("startDate")?.map(|text| time("startDate", &text)).transpose()?;
     let end = parameters.one("endDate")?.map(|text| time("endDate", &text)).transpose()?;
@@ -184,6 +214,9 @@ pub(super) fn filters(parameters: &mut Parameters, now_ms: i64) -> Result<Vec<Fi
         filters.push(Filter::Started(start.unwrap_or(i64::MIN)..=end.unwrap_or(i64::MAX)));
     }
     if let Some(text) = parameters.one("timeRange")? {
+        if start.is_some() {
+            return Err(Code::Unprocessable.because("`startDate` and `timeRange` are mutually exclusive: give one"));
+        }
         filters.push(time_range("timeRange", &text, now_ms)?);
     }
     Ok(filters)
@@ -203,6 +236,8 @@ pub(super) fn read(filter: &FilterParameter, now_ms: i64) -> Result<Filter, Prob
         ("q" | "query", "EQUALS", None) => Ok(Filter::Anywhere(Anywhere::new(value))),
         ("scope", "EQUALS", None) => scope_filter(name, value),
         ("timeRange", "EQUALS", None) => time_range(name, value, now_ms),
+        ("triggerExecutionId", "EQUALS", None) => Ok(Filter::Origin(Origin::Child)),
+        ("childFilter", "EQUALS", None) => origin(name, value),
         ("startDate" | "endDate", _, None) => started(operator, time(name, value)?).ok_or_else(unknown),
         _ => Err(unknown()),
     }
@@ -225,17 +260,33 @@ fn time(name: &str, text: &str) -> Result<i64, Problem> {
 }
 
 fn time_range(name: &str, text: &str, now_ms: i64) -> Result<Filter, Problem> {
-    let span: SignedDuration = text.parse().map_err(|error| bad(name, text, &error))?;
+    let span = duration::parse(text)
+        .map_err(|_| bad(name, text, &"it is not an ISO 8601 duration such as PT24H, PT30M or P7D"))?;
     let span_ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
     Ok(Filter::Started(now_ms.saturating_sub(span_ms)..=i64::MAX))
 }
 
 fn scope_filter(name: &str, text: &str) -> Result<Filter, Problem> {
+    let (mut of_users, mut of_system) = (false, false);
+    for scope in text.split(',') {
+        match scope {
+            "USER" => of_users = true,
+            "SYSTEM" => of_system = true,
+            _ => return Err(bad(name, scope, &"must be USER or SYSTEM")),
+        }
+    }
+    Ok(Filter::Namespace(match (of_users, of_system) {
+        (true, false) => Match::NoneOf(vec!["system".to_owned()]),
+        (false, true) => Match::exactly("system"),
+        _ => Match::NoneOf(Vec::new()),
+    }))
+}
+
+fn origin(name: &str, text: &str) -> Result<Filter, Problem> {
     match text {
-        "USER" => Ok(Filter::Namespace(Match::NoneOf(vec!["system".to_owned()]))),
-        "SYSTEM" => Ok(Filter::Namespace(Match::exactly("system"))),
-        "USER,SYSTEM" | "SYSTEM,USER" => Ok(Filter::Namespace(Match::NoneOf(Vec::new()))),
-        _ => Err(bad(name, text, &"must be USER or SYSTEM")),
+        "CHILD" => Ok(Filter::Origin(Origin::Child)),
+        "MAIN" => Ok(Filter::Origin(Origin::Main)),
+        _ => Err(bad(name, text, &"must be CHILD or MAIN")),
     }
 }
 

@@ -44,10 +44,28 @@ fn filters_hold_for_what_they_name() {
         "filters[labels][EQUALS][team]=a",
         "labels=team:a&namespace=company.team&flowId=echo",
         "filters[labels][NOT_EQUALS][other]=a",
+        "q=ECH",
+        "q=*",
+        "q=01tRy",
+        "scope=USER",
+        "scope=USER&scope=SYSTEM",
+        "timeRange=PT1H",
+        "timeRange=P7D&endDate=1970-01-01T00:00:01Z",
+        "childFilter=MAIN",
+        "filters[childFilter][EQUALS]=MAIN",
     ] {
         assert!(holds(text), "{text}");
     }
-    for text in ["filters[state][NOT_EQUALS]=SUCCESS", "namespace=comp", "filters[labels][EQUALS][team]=b"] {
+    for text in [
+        "filters[state][NOT_EQUALS]=SUCCESS",
+        "namespace=comp",
+        "filters[labels][EQUALS][team]=b",
+        "q=1tRy",
+        "scope=SYSTEM",
+        "childFilter=CHILD",
+        "triggerExecutionId=5uQx2m8TnBvE1cR7kYwZpA",
+        "filters[triggerExecutionId][EQUALS]=x",
+    ] {
         assert!(!holds(text), "{text}");
     }
 }
@@ -67,6 +85,11 @@ fn what_does_nothing_is_refused_by_name() {
         "filters[labels][EQUALS]=a",
         "filters[state][CONTAINS]=S",
         "a=%zz",
+        "scope=user",
+        "childFilter=X",
+        "timeRange=1h",
+        "timeRange=P1M",
+        "timeRange=PT1H&startDate=1970-01-01T00:00:00Z",
     ] {
         let problem = query(text).unwrap_err();
         assert!((400..=422).contains(&problem.code.status()), "{text}: {problem}");

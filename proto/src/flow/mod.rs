@@ -51,8 +51,10 @@
 //! `concurrency`, `retry`, `sla`, `checks`, `quotas`, `policyRefs`, `workerSelector`, a task's
 //! `allowWarning`, `taskCache`, `assets`, `logToFile`, `workerSelector`, `policyRefs`, `version`, `http.Request`'s `formData`,
 //! `params`, `encryptBody` and `options.{auth, proxy, ssl, logs, defaultCharset, enabledTcpExtendedKeepAlive}`, a trigger's
-//! `stopAfter`, `failOnTriggerError`, `logLevel`, `logToFile`, `assets`, `allowConcurrent`, inputs of the types ION,
-//! FORM and REUSABLE_INPUTS, and FILE unless it is optional.
+//! `assets`, `policyRefs`, `version`, inputs of the types ION, FORM and REUSABLE_INPUTS, and FILE unless it is optional.
+//!
+//! Accepted and without effect, as in Kestra, where they are about triggers that are looked at from time to time: a webhook's
+//! `stopAfter`, `failOnTriggerError`, `logLevel`, `logToFile`, `allowConcurrent`, `workerSelector`.
 
 mod condition;
 mod document;

@@ -3,7 +3,7 @@
 import fnmatch
 import tomllib
 
-from . import conditions
+from . import compare, conditions
 
 # Why a difference is accepted.
 CAUSES = {
@@ -44,9 +44,21 @@ class List:
 
     def __init__(self, path):
         self.entries = [Entry(table) for table in tomllib.loads(path.read_text())["accept"]]
+        self.verdicts = {}
 
     def judge(self, result):
-        """`same`, `listed` or `differ`, and for the last why."""
+        """`same`, `listed` or `differ`, and for the last why. A line that could not be sent, because an accepted difference
+        left nothing to send it about, is accepted with it."""
+        verdict = ("listed", []) if self._hangs_on_listed(result) else self._judge(result)
+        self.verdicts[result.id] = verdict[0]
+        return verdict
+
+    def _hangs_on_listed(self, result):
+        missing = [difference.name for difference in result.differences if isinstance(difference, compare.NotSent)]
+        givers = [step for step in result.scenario if missing and missing[0] in step.get("capture", {})]
+        return any(self.verdicts.get(giver["id"]) == "listed" for giver in givers)
+
+    def _judge(self, result):
         about = [entry for entry in self.entries if entry.is_about(result)]
         if not result.differences:
             return ("differ", ["listed, but it agrees"]) if about else ("same", [])

@@ -29,6 +29,14 @@ class Difference:
         return f"{self.path}: recorded {_cut(self.recorded)}, ours {_cut(self.ours)}"
 
 
+class NotSent(Difference):
+    """A request that could not be made, because an earlier answer did not hold what it needs."""
+
+    def __init__(self, name):
+        super().__init__("request", "sent", f"not sent: {name} was not captured before")
+        self.name = name
+
+
 def _cut(value):
     text = value if value is MISSING else repr(_plain(value))
     return text if len(text) <= 160 else text[:159] + "…"

@@ -8,6 +8,12 @@ import decimal
 import fnmatch
 import json
 import re
+import zlib
+
+from . import expressions
+
+# The flows that were there from the beginning: source by `namespace/id`.
+FLOWS = {}
 
 # Headers that are kept sealed.
 SENSITIVE = re.compile(
@@ -69,9 +75,25 @@ def _called_with(pattern, result):
     return re.search(pattern, text(call(result)), re.S) is not None
 
 
+def _called_path(pattern, result):
+    return re.search(pattern, call(result).get("path", "")) is not None
+
+
+def _query(pattern, result):
+    return re.search(pattern, result.record["request"].get("query", "")) is not None
+
+
+def _called_header(patterns, result):
+    return _has_headers(patterns, call(result))
+
+
 def _header(patterns, result):
+    return _has_headers(patterns, result.record["request"])
+
+
+def _has_headers(patterns, request):
     for name, pattern in patterns.items():
-        values = [value for own, value in result.record["request"].get("headers", []) if str(own).lower() == name]
+        values = [value for own, value in request.get("headers", []) if str(own).lower() == name]
         if not re.search(pattern, str(values[0]) if values else "absent"):
             return False
     return True
@@ -97,6 +119,66 @@ def _flow(pattern, result):
 
 def _source(pattern, result):
     return re.search(pattern, result.record.get("flow", "")) is not None
+
+
+def _wrong_expression(wanted, result):
+    """An expression that nobody could render, in the flow that a line brings."""
+    request = result.record["request"]
+    flow = result.record["flow"] if "flow" in result.record else text(request)
+    return expressions.is_wrong(flow) == wanted
+
+
+def _other_case(wanted, result):
+    """The flow looks a header up in another case than it was sent in."""
+    request = call(result)
+    place = re.search(r"/webhook/([^/]+/[^/]+)/", request.get("path", ""))
+    flow = result.record.get("flow") or FLOWS.get(place[1] if place else "", "")
+    asked = {one or other for one, other in re.findall(r"headers(?:\[['\"]([^'\"]+)['\"]\]|\.([\w]+))", flow)}
+    sent = {str(name) for name, _ in request.get("headers", [])}
+    missed = {name.lower() for name in asked - sent}
+    return bool(missed & {name.lower() for name in sent}) == wanted
+
+
+def _empty_body(wanted, result):
+    """An empty body, which the trigger itself can tell from none."""
+    request = result.record["request"]
+    return (request.get("body") == "" or request.get("bodyBase64") == "") == wanted
+
+
+def _multipart(wanted, result):
+    return ("multipart" in result.record["request"]) == wanted
+
+
+def _headers_over(count, result):
+    return len(call(result).get("headers", [])) > count
+
+
+# How bodies are compressed, by the window that zlib must be told.
+CODINGS = {"gzip": [31], "x-gzip": [31], "deflate": [15, -15], "x-deflate": [15, -15]}
+
+
+def _not_compressed(wanted, result):
+    """A body that is declared to be compressed, and is not, or not to its end."""
+    request = call(result)
+    named = [str(value).strip().lower() for name, value in request.get("headers", []) if str(name).lower() == "content-encoding"]
+    windows = CODINGS.get(named[0]) if named and request["method"] != "GET" else None
+    encoded = request.get("body_base64") or request.get("bodyBase64")
+    body = base64.b64decode(encoded) if encoded else text(request).encode()
+    is_broken = windows is not None and body != b"" and not any(_inflates(body, window) for window in windows)
+    return is_broken == wanted
+
+
+def _inflates(body, window):
+    try:
+        while body:
+            inflater = zlib.decompressobj(window)
+            inflater.decompress(body)
+            if not inflater.eof:
+                return False
+            body = inflater.unused_data
+    except zlib.error:
+        return False
+    return True
 
 
 def _valid(valid, result):
@@ -198,6 +280,9 @@ ALL = {
     "path": _path,
     "body": _body,
     "called_with": _called_with,
+    "called_path": _called_path,
+    "called_header": _called_header,
+    "query": _query,
     "header": _header,
     "status": _status,
     "says": _says,
@@ -212,4 +297,10 @@ ALL = {
     "mixed_case": _mixed_case,
     "parameters": _parameters,
     "json": _json,
+    "wrong_expression": _wrong_expression,
+    "other_case": _other_case,
+    "empty_body": _empty_body,
+    "multipart": _multipart,
+    "headers_over": _headers_over,
+    "not_compressed": _not_compressed,
 }

@@ -103,8 +103,7 @@ class Replay:
         request = step["request"]
         missing = [name for name in _names(request) if name not in captured]
         if missing:
-            lost = compare.Difference("request", "sent", f"not sent: {missing[0]} was not captured before")
-            return Result(step, [lost], None, scenario)
+            return Result(step, [compare.NotSent(missing[0])], None, scenario)
         answer = self._ask(step, captured)
         if answer is None:
             return Result(step, [compare.Difference("status", step["response"]["status"], None)], None, scenario)

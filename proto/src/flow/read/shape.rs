@@ -151,12 +151,7 @@ const UNCHECKED_TASK_TYPES: &[&str] = &[
     "storage.PurgeStorage",
 ];
 
-const TRIGGER_COMMON: [Property; 4] = [
-    may("when", Want::Text),
-    may("conditions", Want::List),
-    may("stopAfter", Want::List),
-    may("allowConcurrent", Want::Flag),
-];
+const TRIGGER_COMMON: [Property; 2] = [may("when", Want::Text), may("conditions", Want::List)];
 const RECOVER: [&str; 3] = ["LAST", "NONE", "ALL"];
 
 #[rustfmt::skip]
@@ -211,7 +206,13 @@ pub(super) fn check_trigger(fields: &Fields<'_>, short: &str) {
 
 /// Checks a flow's `concurrency`.
 pub(super) fn check_concurrency(at: &At<'_>) {
-    object(at, "concurrency", &[&CONCURRENCY]);
+    let Some(fields) = Fields::of(at, "concurrency") else { return };
+    check(&fields, &[&CONCURRENCY]);
+    let limit = fields.get("limit");
+    if let Some(limit) = limit.filter(|limit| limit.scalar().is_some_and(|scalar| scalar.text == "0")) {
+        limit.wrong("must be greater than 0");
+    }
+    fields.finish();
 }
 
 /// Checks a flow's `checks`.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{at::At, condition, fields::Fields, known, labels, names, shape};
+use super::{at::At, condition, fields::Fields, known, labels, names, shape, task::LOG_LEVELS};
 use crate::{
     expr::Templated,
     flow::{
@@ -15,8 +15,7 @@ use crate::{
 };
 
 /// What all triggers of Kestra's have and ours do not yet.
-const COMMON_LATER: [&str; 8] =
-    ["stopAfter", "failOnTriggerError", "logLevel", "logToFile", "assets", "workerSelector", "policyRefs", "version"];
+const COMMON_LATER: [&str; 3] = ["assets", "policyRefs", "version"];
 const STATES: [&str; 17] = [
     "SUCCESS",
     "KILLING",
@@ -85,19 +84,25 @@ fn typed(at: &At<'_>, inputs: &[Input]) -> Option<Trigger> {
             None
         }
     };
-    check_states(&fields);
+    check_polling(&fields);
     fields.refuse(&COMMON_LATER);
     fields.finish();
     let kind = TriggerKind::Webhook(Box::new(kind?));
     Some(Trigger { id: id?, type_name: type_name.to_owned(), kind, description, disabled })
 }
 
-/// The states of `stopAfter`, which is refused anyway.
-fn check_states(fields: &Fields<'_>) {
+/// Properties about the times at which a trigger is looked at, and about what it logs then. Nobody looks at a webhook, so they
+/// change nothing about one, here as in Kestra; they are checked all the same.
+fn check_polling(fields: &Fields<'_>) {
     let states = STATES.map(|state| (state, ()));
     for state in fields.get("stopAfter").and_then(|at| at.list()).unwrap_or_default() {
         let _ = state.one_of(&states);
     }
+    for flag in ["failOnTriggerError", "allowConcurrent", "logToFile"] {
+        let _ = fields.flag(flag);
+    }
+    let _ = fields.get("logLevel").and_then(|at| at.one_of(&LOG_LEVELS));
+    fields.accept_without_effect(&["workerSelector"]);
 }
 
 fn webhook(fields: &Fields<'_>, labels: &[labels::Label<'_>], inputs: &[Input]) -> Option<Webhook> {
@@ -110,7 +115,6 @@ fn webhook(fields: &Fields<'_>, labels: &[labels::Label<'_>], inputs: &[Input]) 
     let response_code = fields.get("responseCode").map(|at| response_code(&at));
     let fetch_type = fields.get("fetchType").map(|at| fetch_type(&at));
     let body_bytes_max = fields.get("maxBody").and_then(|at| body_size(&at));
-    fields.refuse(&["allowConcurrent"]);
     let (wait, return_outputs) = (fields.flag("wait"), fields.flag("returnOutputs"));
     let labels: Vec<_> = labels.iter().map(|label| Some((label.key.clone(), label.value.template()?))).collect();
     Some(Webhook {
