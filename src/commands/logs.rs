@@ -52,7 +52,12 @@ async fn list(client: &Client, arguments: &Arguments) -> anyhow::Result<()> {
     let mut query = Vec::new();
     query.extend(arguments.level.clone().map(|level| ("minLevel", level)));
     query.extend(arguments.task.clone().map(|task| ("taskId", task)));
-    let lines = client.get(&format!("/logs/{}", segment(&arguments.execution)), &query).await?;
+    let execution = segment(&arguments.execution);
+    let lines = client.get(&format!("/logs/{execution}"), &query).await?;
+    if lines.as_array().is_none_or(Vec::is_empty) {
+        // An execution that is not there has no lines either, and that is worth saying.
+        client.get(&format!("/executions/{execution}"), &[]).await?;
+    }
     if arguments.server.json {
         return print_json(&lines);
     }

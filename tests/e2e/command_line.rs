@@ -85,6 +85,10 @@ async fn executions_logs_and_triggers_are_shown_to_people_and_programs() {
     assert_eq!(printed_json(api, &["execution", "show", &good, "--json"])["id"], good);
     assert!(printed(api, &["logs", &bad, "--level", "error"]).contains("ERROR no  not today"));
     assert!(printed(api, &["logs", &bad, "--follow"]).contains("not today"));
+    assert_eq!(printed(api, &["logs", &bad, "--task", "other"]), "");
+    let missing = run(api, &["logs", "nope"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("there is no execution `nope`"));
     let triggers = printed_json(api, &["trigger", "list", "--json"]);
     assert_eq!(triggers.as_array().map(Vec::len), Some(2));
     assert!(

@@ -121,6 +121,8 @@ async fn log_lines_are_filtered_searched_followed_and_downloaded() {
     assert_eq!(lines("minLevel=ERROR").await, 0);
     assert_eq!(api.get(&format!("/api/v1/main/logs/{id}?minLevel=NOPE")).await.status, 422);
     assert_eq!(api.get(&format!("/api/v1/main/logs/{id}?colour=red")).await.status, 400);
+    assert_eq!(api.get("/api/v1/main/logs/nope").await.text(), "[]");
+    assert_eq!(api.get("/api/v1/main/logs/nope/download").await.status, 404);
     let text = api.get(&format!("/api/v1/main/logs/{id}/download?minLevel=WARN")).await;
     assert!(text.header("content-type").starts_with("text/plain"));
     assert_eq!(text.text().lines().filter(|line| line.contains(" WARN said by ")).count(), 2, "{}", text.text());
