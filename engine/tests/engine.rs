@@ -155,7 +155,7 @@ async fn nothing_is_decided_without_a_body_that_is_only_out_of_reach() {
     // The partition stops and is taken again; whoever asked meanwhile asks again.
     let question = Question { execution, delivery, until: Until::End };
     let ended = loop {
-        let asking = world.engine.ask(question.clone());
+        let asking = world.engine.ask(question);
         match tokio::time::timeout(Duration::from_secs(10), asking).await.expect("an answer in time") {
             Some(answer) => break answer.ended.expect("the ended execution"),
             None => tokio::time::sleep(Duration::from_millis(10)).await,
