@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// Inbox batches that wait for one partition before the inbox is not read on.
-const INBOX_WAITING_MAX: usize = 1024;
+const INBOX_WAITING_MAX: usize = 256;
 
 /// Results of calls that wait for one partition.
 const RESULTS_WAITING_MAX: usize = 1024;

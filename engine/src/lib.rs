@@ -13,6 +13,7 @@ mod filter;
 mod inbox;
 mod keeper;
 mod owner;
+mod pace;
 mod partition;
 mod progress;
 mod question;

@@ -28,6 +28,7 @@ use crate::{
     effect::{Client, Pool},
     entrance::Entrance,
     keeper::{Arriving, Keeper},
+    pace::Pace,
     partition::Shared,
     progress::Progress,
     store::Database,
@@ -152,7 +153,7 @@ impl Engine {
         let (questions, receivers) = channels(layout.partitions, QUESTIONS_WAITING_MAX);
         let entrances = questions.into_iter().map(|questions| Arc::new(Entrance::new(questions))).collect();
         let background = config.background.clone().unwrap_or_else(Handle::current);
-        let shared = Arc::new(Shared { parts, config, progress, effects, entrances, background });
+        let shared = Arc::new(Shared { parts, config, progress, effects, entrances, background, pace: Pace::default() });
         let (shutdown, stopping) = watch::channel(false);
         let (releases, released) = mpsc::channel(RELEASES_WAITING_MAX);
         let condition = Arc::<Condition>::default();

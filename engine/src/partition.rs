@@ -37,6 +37,7 @@ use crate::{
     effect::Pool,
     entrance::Entrance,
     inbox::Batch,
+    pace::Pace,
     progress::{Progress, Standing},
     question::{Asked, Desk, Todo},
     snapshot::Snapshots,
@@ -90,6 +91,8 @@ pub(crate) struct Shared {
     pub(crate) entrances: Vec<Arc<Entrance>>,
     /// Where turns are taken.
     pub(crate) background: Handle,
+    /// How many partitions take turns at once.
+    pub(crate) pace: Pace,
 }
 
 /// Where a partition gets its work from.
@@ -229,6 +232,8 @@ impl Partition {
             if self.wait(mail, &mut waiting).await? {
                 return Ok(());
             }
+            let shared = self.shared.clone();
+            let _admitted = shared.pace.admit().await;
             self.gather(mail, &mut waiting).await?;
             while !waiting.items.is_empty() {
                 self.turn(&mut waiting).await?;

@@ -1,7 +1,8 @@
 //! What a partition keeps in sled: index entries, executions that are not over, and the head they stand for.
 //!
 //! All of it is a projection of the commits. Entries and head change in one batch of one tree, so what a crash leaves is the
-//! state after some commit, and the commits after it are folded again.
+//! state after some commit, and the commits after it are folded again. Only executions that began and ended since the head in
+//! sled are written beforehand, one by one: those commits, folded again, begin with them and put the same entries there.
 
 use std::{
     cell::{Cell, RefCell},
@@ -215,14 +216,18 @@ impl Store {
         self.unwritten.borrow().since.map(|since| since + WRITE_EVERY).or(learning)
     }
 
-    /// Writes to sled what commits changed since the last time, as one batch: what a crash leaves is the state after some
-    /// commit.
+    /// Writes to sled what commits changed since the last time: what a crash leaves, folded on, is the state after some commit.
     pub(crate) fn write(&self) -> Result<(), Failed> {
         let Unwritten { entries, live, head, .. } = self.unwritten.take();
         let Some(head) = head else { return self.learn() };
+        let written = self.written.get();
+        let began_and_ended =
+            |id: &ExecutionId, entry: &Entry| entry.over && entry.first_commit > written && !live.contains(id);
+        let (whole, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(id, entry)| began_and_ended(id, entry));
+        self.write_whole(whole)?;
         let mut active = self.active.borrow_mut();
         let mut batch = sled::Batch::default();
-        for (id, entry) in &entries {
+        for (id, entry) in &others {
             batch.insert(key(ENTRY, id).as_slice(), encode_entry(entry)?);
         }
         for id in &live {
@@ -238,6 +243,17 @@ impl Store {
             active.clear();
         }
         self.learn()
+    }
+
+    /// Writes entries of which sled has nothing yet, before the head that they belong to. In the order of their keys this costs
+    /// half as much as in a batch, which sled takes in any order, so that every entry looks for its page anew.
+    fn write_whole(&self, mut entries: Vec<(ExecutionId, Entry)>) -> Result<(), Failed> {
+        entries.sort_unstable_by_key(|(id, _)| *id);
+        for (id, entry) in &entries {
+            let value = encode_entry(entry)?;
+            contained(|| self.tree.insert(key(ENTRY, id), value))?;
+        }
+        Ok(())
     }
 
     /// Brings the next ids from sled into the filter.

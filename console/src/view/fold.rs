@@ -191,7 +191,9 @@ fn fold_records(store: &Store, head: &ViewHead, records: &[Record]) -> Result<Vi
         before = fold_record(store, &mut folding, &before, record)?;
     }
     let Folding { mut batch, rows, .. } = folding;
-    rows.iter().for_each(|(id, row)| batch.row(id, row));
+    let (begun, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, row)| row.first_commit > head.position);
+    store.begin(begun)?;
+    others.iter().for_each(|(id, row)| batch.row(id, row));
     let hash = records.last().map(|record| codec::hash(&record.bytes));
     let head = ViewHead { position: before.position, hash };
     store.apply(batch, &head)?;
