@@ -6,11 +6,14 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 use windhover_eventlog::{
     Position,
-    ask::{Answer, Question},
+    ask::{Answer, Arrivals, Question},
     cluster::Owner,
 };
 
-use crate::{entrance::Entrance, progress::Progress};
+use crate::{
+    entrance::{Entrance, Entrances},
+    progress::Progress,
+};
 
 /// Somebody wants to own a partition of this engine.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(crate) struct Release {
 pub(crate) struct PartitionOwner {
     pub(crate) number: u16,
     pub(crate) entrance: Arc<Entrance>,
+    /// Those of all partitions of this engine.
+    pub(crate) entrances: Entrances,
     pub(crate) progress: Arc<Progress>,
     pub(crate) releases: mpsc::Sender<Release>,
 }
@@ -32,6 +37,10 @@ pub(crate) struct PartitionOwner {
 impl Owner for PartitionOwner {
     fn ask(&self, question: Question) -> BoxFuture<'static, Option<Answer>> {
         self.entrance.clone().ask(question).boxed()
+    }
+
+    fn first_ones(&self, arrivals: Arrivals) -> BoxFuture<'static, Vec<Option<bool>>> {
+        self.entrances.clone().first_ones(arrivals).boxed()
     }
 
     fn settled(&self, inbox: Position) -> BoxFuture<'static, Option<Position>> {

@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use windhover_eventlog::{
     LogName, Position, ReadError, SharedLog,
-    ask::{Answer, Question, Until, Verdict},
+    ask::{Answer, Arrivals, Question, Until, Verdict},
 };
 use windhover_proto::{
     codec::{self, Arrival, DecodeError},
@@ -29,7 +29,7 @@ use windhover_proto::{
     time::Timestamp,
 };
 
-use crate::{filter::Filter, question::Asked};
+use crate::{filter::Filter, progress::Progress, question::Asked};
 
 /// How long it is remembered at least who was the first one: far longer than an ingress waits before it asks.
 const REMEMBERED: Duration = Duration::from_secs(5);
@@ -133,6 +133,18 @@ impl Entrance {
         }
     }
 
+    /// Whether a delivery that was looked at is certainly the first one of its key.
+    fn is_first(&self, delivery: DeliveryId) -> bool {
+        let inner = self.lock();
+        let told = inner.told.get(&delivery).or_else(|| inner.told_before.get(&delivery));
+        matches!(told, Some(Told::First(_)))
+    }
+
+    /// Whether anybody can be called the first one here.
+    fn is_complete(&self) -> bool {
+        self.lock().complete
+    }
+
     /// Answers a question; `None` when too many wait, or when the partition stops before it knows the answer.
     pub(crate) async fn ask(self: Arc<Self>, question: Question) -> Option<Answer> {
         let (reply, answer) = oneshot::channel();
@@ -182,17 +194,43 @@ impl Inner {
     }
 }
 
+/// The entrances of all partitions of an engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrances {
+    pub(crate) all: Arc<[Arc<Entrance>]>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+impl Entrances {
+    /// Which deliveries are certainly the first ones of their keys, as soon as their record was looked at; `None` of those whose
+    /// partition does not know that now, because it does not run here or has just begun.
+    pub(crate) async fn first_ones(self, arrivals: Arrivals) -> Vec<Option<bool>> {
+        let partitions = u16::try_from(self.all.len()).unwrap_or(u16::MAX);
+        let own =
+            |id: &ExecutionId| self.all.get(usize::from(id.partition(partitions))).filter(|own| own.is_complete());
+        let own: Vec<_> = arrivals.deliveries.iter().map(|(execution, _)| own(execution)).collect();
+        if own.iter().any(Option::is_some) {
+            self.progress.greeted(arrivals.record).await;
+        }
+        let told = own.into_iter().zip(&arrivals.deliveries);
+        told.map(|(own, (_, delivery))| Some(own?.is_first(*delivery))).collect()
+    }
+}
+
 /// Shows every input after `from` to the entrance of its partition, for ever.
 pub(crate) async fn greet(
     log: SharedLog,
     shard: u16,
     from: Position,
     entrances: Vec<Option<Arc<Entrance>>>,
+    progress: Arc<Progress>,
 ) -> Result<(), EntranceError> {
+    progress.greeted_through(from.0);
     let mut reader = log.read(LogName::Inbox { shard }, from);
     let mut arrivals: Vec<Vec<Arrival>> = vec![Vec::new(); entrances.len()];
     while let Some(record) = reader.next().await {
-        for item in codec::decode_inbox(&record?.bytes)? {
+        let record = record?;
+        for item in codec::decode_inbox(&record.bytes)? {
             let partition = usize::from(item.partition);
             if matches!(entrances.get(partition), Some(Some(_))) {
                 arrivals[partition].extend(item.arrival()?);
@@ -204,6 +242,7 @@ pub(crate) async fn greet(
                 arrivals.clear();
             }
         }
+        progress.greeted_through(record.position.0);
     }
     Ok(())
 }
@@ -261,6 +300,27 @@ mod tests {
         drop(tokio::spawn(entrance.clone().ask(question(2, 2))));
         assert_eq!(questions.recv().await.unwrap().question, question(2, 2));
         assert!(is_first(&entrance, 3, 3).await);
+    }
+
+    #[tokio::test]
+    async fn of_deliveries_that_arrive_together_the_first_ones_are_told_once_their_record_was_looked_at() {
+        let (own, _questions) = entrance();
+        let progress = Progress::new(1);
+        let entrances = Entrances { all: [own.clone()].into(), progress: progress.clone() };
+        let deliveries = [(1, 1), (1, 2), (2, 3)].map(|(execution, delivery)| {
+            let Arrival { execution, delivery, .. } = arrival(execution, delivery);
+            (execution, delivery)
+        });
+        let arrivals = Arrivals { record: Position(7), deliveries: deliveries.to_vec() };
+        let before = entrances.clone().first_ones(arrivals.clone()).await;
+        assert_eq!(before, [None; 3], "nobody knows before the whole index is learned, and nobody waits for it");
+        own.learned();
+        let asked = tokio::spawn(entrances.first_ones(arrivals));
+        tokio::task::yield_now().await;
+        own.arrived(&[arrival(1, 1), arrival(1, 2), arrival(2, 3)]);
+        assert!(!asked.is_finished());
+        progress.greeted_through(7);
+        assert_eq!(asked.await.unwrap(), [Some(true), Some(false), Some(true)]);
     }
 
     #[tokio::test]

@@ -305,9 +305,11 @@ impl<'a> Shift<'a> {
 
     fn announce(&self, number: u16) -> Option<Announced> {
         let cluster = self.keeper.cluster.as_ref()?;
-        let entrance = self.keeper.shared.entrances.get(usize::from(number))?.clone();
+        let entrances = self.keeper.shared.entrances.clone();
+        let entrance = entrances.all.get(usize::from(number))?.clone();
         let (progress, releases) = (self.keeper.shared.progress.clone(), self.keeper.releases.clone());
-        Some(cluster.announce(number, Arc::new(PartitionOwner { number, entrance, progress, releases })))
+        let owner = PartitionOwner { number, entrance, entrances, progress, releases };
+        Some(cluster.announce(number, Arc::new(owner)))
     }
 
     fn ended(&mut self, ended: Result<Ending, tokio::task::JoinError>, arriving: &mut Arriving) {
@@ -319,7 +321,7 @@ impl<'a> Shift<'a> {
             }
         };
         let mut questions = mail.questions;
-        self.keeper.shared.entrances[usize::from(number)].reset();
+        self.keeper.shared.entrances.all[usize::from(number)].reset();
         if self.keeper.cluster.is_some() {
             // Another engine knows the answers now: whoever asked asks again.
             while questions.try_recv().is_ok() {}
@@ -392,9 +394,10 @@ impl<'a> Shift<'a> {
         let from = consumed.map(|(number, _)| progress.standing(number).inbox_through).min();
         let Some(from) = from else { return };
         let shared = &self.keeper.shared;
-        let open = shared.entrances.iter().zip(&inboxes);
+        let open = shared.entrances.all.iter().zip(&inboxes);
         let entrances = open.map(|(entrance, inbox)| inbox.as_ref().map(|_| entrance.clone())).collect();
         let (log, from) = (shared.parts.log.clone(), Position(from));
+        let greeted = progress.clone();
         let distributing = shared.background.spawn(async move {
             if let Err(error) = inbox::distribute(log, 0, from, inboxes, progress).await {
                 tracing::error!(error = %causes(&error), "the inbox cannot be read; trying again");
@@ -402,7 +405,7 @@ impl<'a> Shift<'a> {
         });
         let log = shared.parts.log.clone();
         let greeting = tokio::spawn(async move {
-            if let Err(error) = entrance::greet(log, 0, from, entrances).await {
+            if let Err(error) = entrance::greet(log, 0, from, entrances, greeted).await {
                 tracing::error!(error = %causes(&error), "the inbox cannot be read; trying again");
             }
         });
@@ -486,7 +489,7 @@ async fn take(
     cluster: Option<SharedCluster>,
 ) -> (u16, Result<Box<Partition>, Stop>) {
     let taken = async {
-        let entrance = shared.entrances[usize::from(number)].clone();
+        let entrance = shared.entrances.all[usize::from(number)].clone();
         entrance.reset();
         let mut store = database.partition(number, entrance)?;
         let (head, snapshots) = recover::starting_point(&shared.parts.log, &mut store, number).await?;

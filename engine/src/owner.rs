@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -18,7 +18,7 @@ use tokio::{
 };
 use windhover_eventlog::{
     LogName, Position,
-    ask::{Answer, Owners, Question},
+    ask::{Answer, Arrivals, Firsts, Owners, Question},
     cap::Cap,
     cluster::SharedCluster,
 };
@@ -26,7 +26,7 @@ use windhover_eventlog::{
 use crate::{
     config::{Config, Parts},
     effect::{Client, Pool},
-    entrance::Entrance,
+    entrance::{Entrance, Entrances},
     keeper::{Arriving, Keeper},
     pace::Pace,
     partition::Shared,
@@ -151,9 +151,11 @@ impl Engine {
         let effects = Pool::new(Client::new(&config.allowed_hosts)?, config.effects_max, cluster.clone());
         let progress = Progress::new(layout.partitions);
         let (questions, receivers) = channels(layout.partitions, QUESTIONS_WAITING_MAX);
-        let entrances = questions.into_iter().map(|questions| Arc::new(Entrance::new(questions))).collect();
+        let all = questions.into_iter().map(|questions| Arc::new(Entrance::new(questions))).collect();
+        let entrances = Entrances { all, progress: progress.clone() };
         let background = config.background.clone().unwrap_or_else(Handle::current);
-        let shared = Arc::new(Shared { parts, config, progress, effects, entrances, background, pace: Pace::default() });
+        let shared =
+            Arc::new(Shared { parts, config, progress, effects, entrances, background, pace: Pace::default() });
         let (shutdown, stopping) = watch::channel(false);
         let (releases, released) = mpsc::channel(RELEASES_WAITING_MAX);
         let condition = Arc::<Condition>::default();
@@ -217,10 +219,17 @@ impl Drop for Engine {
 impl Owners for Engine {
     fn ask(&self, question: Question) -> BoxFuture<'static, Option<Answer>> {
         let partition = question.execution.partition(self.shared.parts.log.layout().partitions);
-        match self.shared.entrances.get(usize::from(partition)) {
+        match self.shared.entrances.all.get(usize::from(partition)) {
             Some(entrance) => entrance.clone().ask(question).boxed(),
             None => Box::pin(std::future::ready(None)),
         }
+    }
+
+    fn first_ones(&self, arrivals: Arrivals) -> BoxStream<'static, Firsts> {
+        let told = self.shared.entrances.clone().first_ones(arrivals);
+        let numbered =
+            |told: Vec<Option<bool>>| told.into_iter().map(|first| first == Some(true)).enumerate().collect();
+        stream::once(told.map(numbered)).boxed()
     }
 
     fn settled(&self, inbox: Position) -> BoxFuture<'static, Option<Vec<Position>>> {

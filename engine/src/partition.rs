@@ -35,7 +35,7 @@ use crate::{
     clock,
     config::{Config, Parts},
     effect::Pool,
-    entrance::Entrance,
+    entrance::Entrances,
     inbox::Batch,
     pace::Pace,
     progress::{Progress, Standing},
@@ -88,7 +88,7 @@ pub(crate) struct Shared {
     pub(crate) progress: Arc<Progress>,
     pub(crate) effects: Pool,
     /// Where questions arrive, by partition.
-    pub(crate) entrances: Vec<Arc<Entrance>>,
+    pub(crate) entrances: Entrances,
     /// Where turns are taken.
     pub(crate) background: Handle,
     /// How many partitions take turns at once.
@@ -473,7 +473,7 @@ impl Partition {
             return Err(Stop::Changed { partition: self.number, reason });
         }
         let mut reader = log.read(self.log_name(), Position(self.head.position));
-        let entrance = self.shared.entrances[usize::from(self.number)].clone();
+        let entrance = self.shared.entrances.all[usize::from(self.number)].clone();
         while self.head.position < end.0 {
             let Some(record) = reader.next().await else { break };
             let record = record?;

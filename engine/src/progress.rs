@@ -31,6 +31,8 @@ pub(crate) struct PartitionProgress {
 #[derive(Debug)]
 pub(crate) struct Progress {
     read: watch::Sender<u64>,
+    /// How far the entrances have seen the inbox.
+    greeted: watch::Sender<u64>,
     partitions: Vec<PartitionProgress>,
 }
 
@@ -38,7 +40,7 @@ impl Progress {
     pub(crate) fn new(partitions: u16) -> Arc<Self> {
         let partition = || PartitionProgress { delivered: AtomicU64::new(0), standing: watch::Sender::default() };
         let partitions = (0..partitions).map(|_| partition()).collect();
-        Arc::new(Self { read: watch::Sender::default(), partitions })
+        Arc::new(Self { read: watch::Sender::default(), greeted: watch::Sender::default(), partitions })
     }
 
     /// The inbox record at `position` is about to be handed to these partitions.
@@ -53,6 +55,17 @@ impl Progress {
     /// Every inbox record up to `position` was handed out.
     pub(crate) fn read_through(&self, position: u64) {
         self.read.send_replace(position);
+    }
+
+    /// Every inbox record up to `position` was shown to the entrances.
+    pub(crate) fn greeted_through(&self, position: u64) {
+        self.greeted.send_replace(position);
+    }
+
+    /// Resolves when the inbox record at `position` was shown to the entrances.
+    pub(crate) async fn greeted(&self, position: Position) {
+        // The sender lives as long as this, so waiting never fails.
+        let _ = self.greeted.subscribe().wait_for(|greeted| *greeted >= position.0).await;
     }
 
     pub(crate) fn stand(&self, partition: u16, standing: Standing) {

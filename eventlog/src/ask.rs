@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, future::BoxFuture, stream, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 use windhover_proto::{
     core::Execution,
@@ -62,10 +62,28 @@ pub enum Verdict {
     },
 }
 
+/// Deliveries with a key that one inbox record holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrivals {
+    /// The record.
+    pub record: Position,
+    /// The execution that each key stands for, and the delivery.
+    pub deliveries: Vec<(ExecutionId, DeliveryId)>,
+}
+
+/// Whether some of the [`Arrivals`], named by their place there, are certainly the first ones of their keys.
+pub type Firsts = Vec<(usize, bool)>;
+
 /// Whoever owns partitions and can be asked about them.
 pub trait Owners: Send + Sync + std::fmt::Debug + 'static {
     /// Asks the owner of the execution's partition. `None` at once when nobody answers for it.
     fn ask(&self, question: Question) -> BoxFuture<'static, Option<Answer>>;
+
+    /// Says of deliveries that arrived together which of them are certainly the first ones of their keys, in parts, as it becomes
+    /// known. One question for all of them costs hardly more than one for each. Of the others [`Owners::ask`] knows more.
+    fn first_ones(&self, _arrivals: Arrivals) -> BoxStream<'static, Firsts> {
+        stream::empty().boxed()
+    }
 
     /// Resolves when every input up to `inbox` (of the only shard, or of each) is committed: the heads of all partitions
     /// then, by partition. `None` at once when some partition has no owner.

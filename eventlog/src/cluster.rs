@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
     Position,
-    ask::{Answer, Question},
+    ask::{Answer, Arrivals, Question},
 };
 
 /// The names of the engines that are alive, in order; empty while this engine cannot prove that it is one of them.
@@ -53,6 +53,10 @@ pub type Announced = Box<dyn std::any::Any + Send + Sync>;
 pub trait Owner: Send + Sync + std::fmt::Debug + 'static {
     /// Answers a question about an execution of the partition; `None` when it stops owning it.
     fn ask(&self, question: Question) -> BoxFuture<'static, Option<Answer>>;
+
+    /// Which of these deliveries, in order, are certainly the first ones of their keys; `None` of those whose partition another
+    /// engine owns. They may belong to any partition of this owner's engine.
+    fn first_ones(&self, arrivals: Arrivals) -> BoxFuture<'static, Vec<Option<bool>>>;
 
     /// Resolves when every input of the partition up to `inbox` is committed, with the head of its log.
     fn settled(&self, inbox: Position) -> BoxFuture<'static, Option<Position>>;

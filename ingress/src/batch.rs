@@ -9,25 +9,46 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
-use windhover_eventlog::{Append, AppendError, Expect, LogName, Position, SharedLog};
+use windhover_eventlog::{
+    Append, AppendError, Expect, LogName, Position, SharedLog,
+    ask::{Arrivals, SharedOwners},
+};
 use windhover_proto::{
     codec::{self, INBOX_HEADER_BYTES_MAX, InboxLine},
+    id::{DeliveryId, ExecutionId},
     problem::{Code, Problem},
 };
 
 use crate::limits;
 
+/// A delivery with a key, of which its sender wants to know whether it is the first one.
+pub(crate) type Keyed = (ExecutionId, DeliveryId);
+
+/// What is known of a delivery that is on disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored {
+    /// Whether it is certainly the first one of its key. Of one without a key nobody is asked.
+    pub(crate) is_first: bool,
+    /// Until when its sender waits for its verdict.
+    pub(crate) verdict_by: Instant,
+}
+
 /// One delivery on its way to the log.
 #[derive(Debug)]
 struct Waiting {
     line: InboxLine,
+    keyed: Option<Keyed>,
     deadline: Instant,
-    done: oneshot::Sender<Result<Position, Problem>>,
+    done: Done,
 }
+
+/// Who waits for it.
+type Done = oneshot::Sender<Result<Stored, Problem>>;
 
 /// Takes deliveries for one shard of the inbox.
 #[derive(Clone, Debug)]
@@ -40,21 +61,22 @@ pub(crate) struct Batcher {
 
 impl Batcher {
     /// Starts to take deliveries for a shard. It ends when the last clone is dropped and what waited is appended.
-    pub(crate) fn start(log: SharedLog, shard: u16, append_max: Duration) -> Self {
+    pub(crate) fn start(log: SharedLog, owners: SharedOwners, shard: u16, append_max: Duration) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
         let line_bytes_max = log.record_bytes_max().saturating_sub(INBOX_HEADER_BYTES_MAX);
         let group_bytes_max = line_bytes_max.min(limits::GROUP_BYTES_MAX);
-        let writer = Writer { log, name: LogName::Inbox { shard }, group_bytes_max };
+        let writer = Writer { log, owners, name: LogName::Inbox { shard }, group_bytes_max };
         tokio::spawn(run(writer, waiting, waiting_bytes.clone()));
         Self { queue, waiting_bytes, line_bytes_max, append_max }
     }
 
-    /// Resolves when the line is on disk.
+    /// Resolves when the line is on disk and, of a keyed one, it is known whether it is the first one of its key, or nobody says so
+    /// in time.
     ///
     /// # Errors
     /// 413 for a line that no record can hold, 503 when it was not stored, or when nobody knows.
-    pub(crate) async fn append(&self, line: InboxLine) -> Result<Position, Problem> {
+    pub(crate) async fn append(&self, line: InboxLine, keyed: Option<Keyed>) -> Result<Stored, Problem> {
         let size_bytes = line.size_bytes();
         if size_bytes > self.line_bytes_max {
             return Err(too_large(size_bytes, self.line_bytes_max));
@@ -64,7 +86,7 @@ impl Batcher {
             return Err(overloaded());
         }
         let (done, outcome) = oneshot::channel();
-        let waiting = Waiting { line, deadline: Instant::now() + self.append_max, done };
+        let waiting = Waiting { line, keyed, deadline: Instant::now() + self.append_max, done };
         if self.queue.send(waiting).is_err() {
             return Err(stopped());
         }
@@ -108,6 +130,7 @@ fn not_confirmed() -> Problem {
 /// Appends groups to one log.
 struct Writer {
     log: SharedLog,
+    owners: SharedOwners,
     name: LogName,
     group_bytes_max: usize,
 }
@@ -144,18 +167,38 @@ impl Writer {
     async fn store(&self, group: Vec<Waiting>) {
         let now = Instant::now();
         let (group, late): (Vec<_>, Vec<_>) = group.into_iter().partition(|waiting| waiting.deadline > now);
-        tell(late, &Err(not_confirmed()));
+        late.into_iter().for_each(|waiting| tell(waiting.done, Err(not_confirmed())));
         let Some(first) = group.first() else { return };
         let deadline = first.deadline;
-        let (lines, done): (Vec<_>, Vec<_>) = group.into_iter().map(|waiting| (waiting.line, waiting.done)).unzip();
+        let apart = |waiting: Waiting| (waiting.line, (waiting.keyed, waiting.done));
+        let (lines, done): (Vec<_>, Vec<_>) = group.into_iter().map(apart).unzip();
         let bytes = Bytes::from(codec::encode_inbox(&lines));
-        let outcome = self.append(bytes, deadline).await;
-        if let Err(problem) = &outcome {
-            tracing::warn!(log = %self.name, deliveries = done.len(), %problem, "deliveries were answered with 503");
+        match self.append(bytes, deadline).await {
+            Ok(position) => self.stored(position, done),
+            Err(problem) => {
+                tracing::warn!(log = %self.name, deliveries = done.len(), %problem, "deliveries were answered with 503");
+                done.into_iter().for_each(|(_, done)| tell(done, Err(problem.clone())));
+            }
         }
-        for done in done {
-            // A sender that has gone away does not need its answer.
-            let _ = done.send(outcome.clone());
+    }
+
+    /// Tells those without a key that they are on disk, and asks for all others at once whether they are the first ones. The next
+    /// group does not wait for that.
+    fn stored(&self, record: Position, done: Vec<(Option<Keyed>, Done)>) {
+        let verdict_by = Instant::now() + limits::VERDICT_MAX;
+        let (mut deliveries, mut waiting) = (Vec::new(), Vec::new());
+        for (keyed, done) in done {
+            match keyed {
+                Some(keyed) => {
+                    deliveries.push(keyed);
+                    waiting.push(Some(done));
+                }
+                None => tell(done, Ok(Stored { is_first: false, verdict_by })),
+            }
+        }
+        if !deliveries.is_empty() {
+            let arrivals = Arrivals { record, deliveries };
+            tokio::spawn(tell_first_ones(self.owners.clone(), arrivals, waiting, verdict_by));
         }
     }
 
@@ -180,8 +223,25 @@ impl Writer {
     }
 }
 
-fn tell(waiting: Vec<Waiting>, outcome: &Result<Position, Problem>) {
-    for waiting in waiting {
-        let _ = waiting.done.send(outcome.clone());
+/// Tells senders whether they are the first ones, each as soon as it is known.
+async fn tell_first_ones(
+    owners: SharedOwners,
+    arrivals: Arrivals,
+    mut waiting: Vec<Option<Done>>,
+    verdict_by: Instant,
+) {
+    let mut firsts = owners.first_ones(arrivals);
+    while let Ok(Some(part)) = tokio::time::timeout_at(verdict_by, firsts.next()).await {
+        for (place, is_first) in part {
+            if let Some(done) = waiting.get_mut(place).and_then(Option::take) {
+                tell(done, Ok(Stored { is_first, verdict_by }));
+            }
+        }
     }
+    waiting.into_iter().flatten().for_each(|done| tell(done, Ok(Stored { is_first: false, verdict_by })));
+}
+
+fn tell(done: Done, outcome: Result<Stored, Problem>) {
+    // A sender that has gone away does not need its answer.
+    let _ = done.send(outcome);
 }

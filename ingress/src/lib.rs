@@ -81,7 +81,8 @@ impl Ingress {
     pub fn start(options: Options) -> Self {
         let Options { log, owners, deployments, surroundings, seal, public_url, body_bytes_max, append_max } = options;
         let layout = log.layout();
-        let batchers = (0..layout.shards.max(1)).map(|shard| Batcher::start(log.clone(), shard, append_max)).collect();
+        let batcher = |shard| Batcher::start(log.clone(), owners.clone(), shard, append_max);
+        let batchers = (0..layout.shards.max(1)).map(batcher).collect();
         let durability = HeaderValue::from_str(&log.durability().to_string());
         let durability = durability.unwrap_or_else(|_| unreachable!("names of durability classes are plain text"));
         let (sites, partitions, refreshed_at) =

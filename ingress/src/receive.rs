@@ -272,7 +272,9 @@ async fn deliver(
     }
     let input = Input::WebhookReceived(Box::new(input));
     let line = InboxLine::new(&input, service.partitions);
-    service.batcher(input.execution()).append(line).await?;
+    let keyed = input.delivery().is_some_and(|delivery| delivery.key.is_some()) && !hook.webhook.wait;
+    let keyed = keyed.then(|| (input.execution(), input.id()));
+    let stored = service.batcher(input.execution()).append(line, keyed).await?;
     let Input::WebhookReceived(input) = input else { unreachable!("it was made above") };
     let (execution, delivery) = (input.execution, input.delivery.id);
     let base_url = service.base_url(parts);
@@ -282,7 +284,7 @@ async fn deliver(
         return Ok(told::of_ended(service, &found.table, hook, &execution, sent, blob.as_deref(), &base_url)?);
     }
     let fate = match &input.delivery.key {
-        Some(_) => verdict::of_keyed(&service.owners, execution, delivery).await?,
+        Some(_) => verdict::of_keyed(&service.owners, execution, delivery, stored).await?,
         None => Fate::First,
     };
     Ok(told::of_started(hook, &input, &variables, fate, service.now(), &base_url))

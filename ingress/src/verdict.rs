@@ -1,5 +1,6 @@
 //! What became of a delivery, asked of the owner of its execution.
 
+use tokio::time::timeout_at;
 use windhover_eventlog::ask::{Answer, Question, SharedOwners, Until, Verdict};
 use windhover_proto::{
     core::Execution,
@@ -8,7 +9,7 @@ use windhover_proto::{
     state::History,
 };
 
-use crate::limits;
+use crate::{batch::Stored, limits};
 
 /// What a keyed delivery turned out to be.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(crate) enum Fate {
     Pending,
 }
 
-/// Asks what a keyed delivery turned out to be, for a short time.
+/// What a keyed delivery turned out to be; asked for a short time unless it is known to be the first one.
 ///
 /// # Errors
 /// 422 when its key was used with another body.
@@ -29,9 +30,13 @@ pub(crate) async fn of_keyed(
     owners: &SharedOwners,
     execution: ExecutionId,
     delivery: DeliveryId,
+    stored: Stored,
 ) -> Result<Fate, Problem> {
+    if stored.is_first {
+        return Ok(Fate::First);
+    }
     let asked = owners.ask(Question { execution, delivery, until: Until::Verdict });
-    let Ok(Some(answer)) = tokio::time::timeout(limits::VERDICT_MAX, asked).await else { return Ok(Fate::Pending) };
+    let Ok(Some(answer)) = timeout_at(stored.verdict_by, asked).await else { return Ok(Fate::Pending) };
     match checked(&answer)? {
         Sent::First => Ok(Fate::First),
         Sent::Before => Ok(Fate::Replayed(answer.history)),

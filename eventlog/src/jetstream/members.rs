@@ -281,7 +281,7 @@ impl Cluster for Membership {
     }
 
     fn announce(&self, partition: u16, owner: Arc<dyn Owner>) -> Announced {
-        Box::new(questions::Service::start(self.shared.inner.clone(), partition, owner))
+        Box::new(questions::Service::start(self.shared.inner.clone(), partition, self.shared.name.clone(), owner))
     }
 
     fn ask_to_release(&self, partition: u16) -> BoxFuture<'static, ()> {

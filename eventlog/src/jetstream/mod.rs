@@ -2,6 +2,7 @@
 
 mod connect;
 mod durability;
+mod groups;
 mod members;
 mod objects;
 mod options;

@@ -6,14 +6,22 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::{Message, RequestErrorKind};
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, future::BoxFuture};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::BoxFuture,
+    stream::{BoxStream, FuturesUnordered},
+};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::{Inner, JetStream, connect::unless_lost};
+use super::{
+    Inner, JetStream,
+    connect::unless_lost,
+    groups::{Engines, Group},
+};
 use crate::{
     EventLog, Position,
-    ask::{Answer, Owners, Question},
+    ask::{Answer, Arrivals, Firsts, Owners, Question},
     cluster::Owner,
 };
 
@@ -29,6 +37,8 @@ const RELEASE_MAX: Duration = Duration::from_secs(3);
 #[derive(Debug, Serialize, Deserialize)]
 enum Asked {
     Fate(Question),
+    /// Of deliveries to any partition of the engine that is asked.
+    FirstOnes(Arrivals),
     Settled(Position),
     Consumed,
     Release,
@@ -38,6 +48,12 @@ enum Asked {
 #[derive(Debug, Serialize, Deserialize)]
 enum Told {
     Fate(Answer),
+    FirstOnes {
+        /// Whether each delivery is certainly the first one of its key; none where another engine has to say.
+        first: Vec<Option<bool>>,
+        /// The engine that answers.
+        by: String,
+    },
     Settled(Position),
     Consumed(u64),
     Released,
@@ -58,12 +74,13 @@ impl Drop for Service {
 }
 
 impl Service {
-    pub(super) fn start(inner: Arc<Inner>, partition: u16, owner: Arc<dyn Owner>) -> Self {
-        Self(tokio::spawn(serve(inner, partition, owner)))
+    /// Answers for `owner`, which is a part of `engine`.
+    pub(super) fn start(inner: Arc<Inner>, partition: u16, engine: String, owner: Arc<dyn Owner>) -> Self {
+        Self(tokio::spawn(serve(inner, partition, engine.into(), owner)))
     }
 }
 
-async fn serve(inner: Arc<Inner>, partition: u16, owner: Arc<dyn Owner>) {
+async fn serve(inner: Arc<Inner>, partition: u16, engine: Arc<str>, owner: Arc<dyn Owner>) {
     let subject = inner.names.ask(partition);
     let mut asked = match inner.client.subscribe(subject).await {
         Ok(subscriber) => subscriber,
@@ -73,16 +90,16 @@ async fn serve(inner: Arc<Inner>, partition: u16, owner: Arc<dyn Owner>) {
         }
     };
     while let Some(message) = asked.next().await {
-        tokio::spawn(reply(inner.clone(), owner.clone(), message));
+        tokio::spawn(reply(inner.clone(), engine.clone(), owner.clone(), message));
     }
 }
 
-async fn reply(inner: Arc<Inner>, owner: Arc<dyn Owner>, message: Message) {
+async fn reply(inner: Arc<Inner>, engine: Arc<str>, owner: Arc<dyn Owner>, message: Message) {
     let Some(to) = message.reply else { return };
     let told = match serde_json::from_slice::<Asked>(&message.payload) {
         Ok(asked) => {
             let patience = if matches!(asked, Asked::Release) { RELEASE_MAX } else { PATIENCE };
-            tokio::time::timeout(patience, tell(&*owner, asked)).await.unwrap_or(Told::NotYet)
+            tokio::time::timeout(patience, tell(&*owner, &engine, asked)).await.unwrap_or(Told::NotYet)
         }
         Err(error) => {
             tracing::warn!(%error, "a question cannot be read; is another version running?");
@@ -98,9 +115,12 @@ async fn reply(inner: Arc<Inner>, owner: Arc<dyn Owner>, message: Message) {
     let _ = inner.client.publish(to, bytes).await;
 }
 
-async fn tell(owner: &dyn Owner, asked: Asked) -> Told {
+async fn tell(owner: &dyn Owner, engine: &str, asked: Asked) -> Told {
     match asked {
         Asked::Fate(question) => owner.ask(question).await.map_or(Told::NotMine, Told::Fate),
+        Asked::FirstOnes(arrivals) => {
+            Told::FirstOnes { first: owner.first_ones(arrivals).await, by: engine.to_owned() }
+        }
         Asked::Settled(inbox) => owner.settled(inbox).await.map_or(Told::NotMine, Told::Settled),
         Asked::Consumed => Told::Consumed(owner.inbox_consumed()),
         Asked::Release => {
@@ -136,6 +156,16 @@ async fn ask_until_known(inner: &Inner, partition: u16, asked: &Asked) -> Option
     }
 }
 
+/// Asks one engine about deliveries to its partitions, on the subject of one of these.
+async fn ask_group(inner: Arc<Inner>, engines: Arc<Engines>, record: Position, group: Group) -> Firsts {
+    let asked = Asked::FirstOnes(group.arrivals(record));
+    match ask(&inner, group.subject(), &asked, PATIENCE + ON_ITS_WAY_MAX).await {
+        Some(Told::FirstOnes { first, by }) => group.told(&first, &by, &engines),
+        Some(Told::Fate(_) | Told::Settled(_) | Told::Consumed(_) | Told::Released | Told::NotYet | Told::NotMine)
+        | None => group.untold(&engines),
+    }
+}
+
 pub(super) async fn release(inner: Arc<Inner>, partition: u16) {
     ask(&inner, partition, &Asked::Release, RELEASE_MAX).await;
 }
@@ -143,7 +173,9 @@ pub(super) async fn release(inner: Arc<Inner>, partition: u16) {
 pub(super) async fn consumed(inner: Arc<Inner>, partition: u16) -> Option<u64> {
     match ask(&inner, partition, &Asked::Consumed, ON_ITS_WAY_MAX).await? {
         Told::Consumed(through) => Some(through),
-        Told::Fate(_) | Told::Settled(_) | Told::Released | Told::NotYet | Told::NotMine => None,
+        Told::Fate(_) | Told::FirstOnes { .. } | Told::Settled(_) | Told::Released | Told::NotYet | Told::NotMine => {
+            None
+        }
     }
 }
 
@@ -151,12 +183,13 @@ pub(super) async fn consumed(inner: Arc<Inner>, partition: u16) -> Option<u64> {
 #[derive(Debug)]
 pub struct RemoteOwners {
     inner: Arc<Inner>,
+    engines: Arc<Engines>,
 }
 
 impl JetStream {
     /// Whoever owns the partitions, asked over NATS.
     pub fn owners(&self) -> Arc<RemoteOwners> {
-        Arc::new(RemoteOwners { inner: self.inner.clone() })
+        Arc::new(RemoteOwners { inner: self.inner.clone(), engines: Arc::default() })
     }
 }
 
@@ -167,10 +200,21 @@ impl Owners for RemoteOwners {
             let partition = question.execution.partition(inner.layout.partitions);
             match ask_until_known(&inner, partition, &Asked::Fate(question)).await? {
                 Told::Fate(answer) => Some(answer),
-                Told::Settled(_) | Told::Consumed(_) | Told::Released | Told::NotYet | Told::NotMine => None,
+                Told::FirstOnes { .. }
+                | Told::Settled(_)
+                | Told::Consumed(_)
+                | Told::Released
+                | Told::NotYet
+                | Told::NotMine => None,
             }
         }
         .boxed()
+    }
+
+    fn first_ones(&self, arrivals: Arrivals) -> BoxStream<'static, Firsts> {
+        let groups = self.engines.group(&arrivals, self.inner.layout.partitions);
+        let ask = |group| ask_group(self.inner.clone(), self.engines.clone(), arrivals.record, group);
+        groups.into_iter().map(ask).collect::<FuturesUnordered<_>>().boxed()
     }
 
     fn settled(&self, inbox: Position) -> BoxFuture<'static, Option<Vec<Position>>> {
@@ -180,7 +224,12 @@ impl Owners for RemoteOwners {
             let asking = (0..inner.layout.partitions).map(|partition| ask_until_known(&inner, partition, &asked));
             let head = |told: Option<Told>| match told? {
                 Told::Settled(head) => Some(head),
-                Told::Fate(_) | Told::Consumed(_) | Told::Released | Told::NotYet | Told::NotMine => None,
+                Told::Fate(_)
+                | Told::FirstOnes { .. }
+                | Told::Consumed(_)
+                | Told::Released
+                | Told::NotYet
+                | Told::NotMine => None,
             };
             futures_util::future::join_all(asking).await.into_iter().map(head).collect()
         }

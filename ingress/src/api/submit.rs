@@ -16,7 +16,9 @@ use windhover_proto::{
 
 use super::Call;
 use crate::{
-    answer, limits,
+    answer,
+    batch::{Keyed, Stored},
+    limits,
     service::Service,
     verdict::{self, Ended, Fate, Sent},
 };
@@ -37,12 +39,13 @@ pub(super) async fn submit(call: &Call, request: ExecutionRequested, waits: Wait
     let (execution, delivery) = (request.execution, request.delivery.id);
     let is_keyed = request.delivery.key.is_some();
     let mut begun = begun(&request);
-    append(call.service(), &Input::ExecutionRequested(Box::new(request))).await?;
+    let keyed = (is_keyed && waits == Waits::Stored).then_some((execution, delivery));
+    let stored = store(call.service(), &Input::ExecutionRequested(Box::new(request)), keyed).await?;
     if waits == Waits::Ended {
         return ended(call, execution, delivery, &begun).await;
     }
     let fate = match is_keyed {
-        true => verdict::of_keyed(&call.service().owners, execution, delivery).await?,
+        true => verdict::of_keyed(&call.service().owners, execution, delivery, stored).await?,
         false => Fate::First,
     };
     let mark = match fate {
@@ -92,8 +95,12 @@ fn begun(request: &ExecutionRequested) -> Execution {
 
 /// Appends an input; it is on disk then.
 pub(super) async fn append(service: &Service, input: &Input) -> Result<(), Problem> {
+    store(service, input, None).await.map(drop)
+}
+
+async fn store(service: &Service, input: &Input, keyed: Option<Keyed>) -> Result<Stored, Problem> {
     let line = InboxLine::new(input, service.partitions);
-    service.batcher(input.execution()).append(line).await.map(drop)
+    service.batcher(input.execution()).append(line, keyed).await
 }
 
 /// Waits a moment until an input is decided, when an engine answers for it; the states of its execution then.

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
+use futures_util::{future::BoxFuture, stream::BoxStream};
 use windhover_engine::Engine;
 use windhover_eventlog::{
     Position,
-    ask::{Answer, Owners, Question},
+    ask::{Answer, Arrivals, Firsts, Owners, Question},
 };
 
 /// How long to wait before an engine that does not own everything yet is asked again.
@@ -20,6 +20,10 @@ pub(super) struct Patient(pub(super) Arc<Engine>);
 impl Owners for Patient {
     fn ask(&self, question: Question) -> BoxFuture<'static, Option<Answer>> {
         self.0.ask(question)
+    }
+
+    fn first_ones(&self, arrivals: Arrivals) -> BoxStream<'static, Firsts> {
+        self.0.first_ones(arrivals)
     }
 
     fn settled(&self, inbox: Position) -> BoxFuture<'static, Option<Vec<Position>>> {
