@@ -35,10 +35,10 @@ const FLUSH_EVERY_MS: u64 = 500;
 const ACTIVE_MAX: usize = 4096;
 
 /// How long changes wait in memory for one write to sled.
-const WRITE_EVERY: Duration = Duration::from_millis(500);
+const WRITE_EVERY: Duration = Duration::from_secs(2);
 
 /// Changed entries that wait at most.
-const UNWRITTEN_MAX: usize = 8192;
+const UNWRITTEN_MAX: usize = 16_384;
 
 /// Ids that are learned with every write: some tens of milliseconds of work.
 const LEARNED_AT_ONCE: usize = 50_000;

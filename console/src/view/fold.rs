@@ -30,13 +30,13 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
 
 /// How long a view lets commits gather while nobody waits for it: one batch of many costs far less than many of one.
-const GATHER: Duration = Duration::from_millis(200);
+const GATHER: Duration = Duration::from_secs(1);
 
 /// Most commits that are folded in one batch.
-const GATHERED_MAX: usize = 1024;
+const GATHERED_MAX: usize = 4096;
 
 /// Bytes of commits after which no more are added to a batch.
-const GATHERED_BYTES_MAX: usize = 2 * 1024 * 1024;
+const GATHERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Why a view does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +117,8 @@ async fn fold(shared: &Shared, store: &Store) -> Result<std::convert::Infallible
         (standing.position, standing.target, standing.stopped) = (head.position, target.0, None);
     });
     let mut from = head.position;
+    // Where the log ended a batch ago: a view that is not even there is behind, and has no need to gather.
+    let mut end = target.0;
     loop {
         let mut reader = shared.log.read(name.clone(), Position(from));
         while let Some((records, failed)) = gathered(&mut reader).await {
@@ -129,8 +131,10 @@ async fn fold(shared: &Shared, store: &Store) -> Result<std::convert::Infallible
                 // Nothing that is shown needs what was trimmed: the view goes on behind it.
                 Some(ReadError::Trimmed { first, .. }) => from = first.0.saturating_sub(1),
                 Some(error) => return Err(error.into()),
+                None if from < end => tokio::task::yield_now().await,
                 None => shared.gather(GATHER).await,
             }
+            end = shared.log.head(name.clone()).await?.0;
         }
         if from != head.position {
             head = ViewHead { position: from, hash: None };

@@ -39,7 +39,7 @@ const SETTLE_MAX: Duration = Duration::from_secs(1);
 const MAKING_MAX: Duration = Duration::from_secs(10);
 
 /// How much the scheduler favours other threads (`man 2 setpriority`).
-const NICE: i32 = 10;
+const NICE: i32 = 15;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
