@@ -107,6 +107,15 @@ fn what_was_decided_under_another_horizon_still_folds() {
 }
 
 #[test]
+fn executions_that_the_index_has_before_its_head_does_come_to_the_same_when_they_are_folded() {
+    let flow = "tasks:\n  - {id: a, type: io.kestra.plugin.core.log.Log, message: a}";
+    let mut scenario = given(flow).when_all([delivered("k", 1), delivered("other", 2)]).when(delivered("k", 3));
+    scenario.rules.key_horizon_ms = 1_000;
+    scenario = scenario.when(delivered("k", 4)).at(5_000).when(delivered("k", 5)).then_among("created");
+    scenario.when(delivered("k", 6)).refold_with_entries_ahead();
+}
+
+#[test]
 fn all_duplicates_are_counted_and_the_first_and_last_ten_kept() {
     let mut scenario = given(FLOW).when(delivered("k", 1));
     for number in 2..=40 {

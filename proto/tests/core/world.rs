@@ -344,6 +344,26 @@ impl Scenario {
         assert_eq!((head, store.0), (self.head.clone(), self.store.0.clone()));
     }
 
+    /// Folds the log once more from every point, where the store has executions already that began and ended after it: a crash
+    /// may leave that. It must come to the same.
+    #[track_caller]
+    pub(crate) fn refold_with_entries_ahead(&self) {
+        for cut in 0..=self.commits.len() as u64 {
+            let (mut head, mut store) = (Head::empty(), Map::default());
+            for (position, commit) in (1..).zip(&self.commits) {
+                if position == cut + 1 {
+                    let began_and_ended = |(_, (entry, _)): &(_, &(Entry, _))| entry.over && entry.first_commit > cut;
+                    let ahead = self.store.0.iter().filter(began_and_ended);
+                    store.0.extend(ahead.map(|(id, (entry, _))| (*id, (entry.clone(), None))));
+                }
+                let (next, changes) = partition::fold(&head, &store, commit, position, self.rules).unwrap();
+                head = next;
+                store.apply(changes);
+            }
+            assert_eq!((head, store.0), (self.head.clone(), self.store.0.clone()), "from commit {cut} on");
+        }
+    }
+
     /// The clock goes on to the next timer.
     pub(crate) fn until_next_wake(mut self) -> Option<Self> {
         self.now = self.execution().next_wake()?.max(self.now);
