@@ -1,5 +1,5 @@
-//! `+ - * / %`. The width of numbers is as in Kestra - 32 bits from data, 64 bits from literals - but a result that does not
-//! fit takes the next width instead of wrapping.
+//! `+ - * / %`. Whole numbers give 64 bits, as in Kestra, but a result that does not fit takes the next width instead of
+//! wrapping.
 
 use std::sync::Arc;
 
@@ -18,11 +18,10 @@ type Outcome = Result<Value, RenderError>;
 /// Widths in the order in which they win over each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Width {
-    Int,
-    Long,
-    Decimal,
+    Whole,
     Float,
     Double,
+    Decimal,
 }
 
 fn width(value: &Value) -> Width {
@@ -30,8 +29,7 @@ fn width(value: &Value) -> Width {
         Value::Double(_) | Value::Exact(_) => Width::Double,
         Value::Float(_) => Width::Float,
         Value::Decimal(_) => Width::Decimal,
-        Value::Long(_) => Width::Long,
-        _ => Width::Int,
+        _ => Width::Whole,
     }
 }
 
@@ -92,10 +90,12 @@ fn number(value: &Value) -> Outcome {
 }
 
 fn number_of_text(text: &str) -> Outcome {
-    let digits = text.strip_prefix('+').unwrap_or(text);
+    let digits = text.trim_start_matches(['+', '-']);
     let parsed = match text.contains(['.', 'e', 'E']) {
         true => text.parse().ok().map(Value::Double),
-        false => digits.parse::<BigInt>().ok().map(Value::long_or_big),
+        // A big number would read past underscores.
+        false if !digits.bytes().all(|byte| byte.is_ascii_digit()) => None,
+        false => text.strip_prefix('+').unwrap_or(text).parse::<BigInt>().ok().map(Value::long_or_big),
     };
     parsed.ok_or_else(|| RenderError::kind(format!("java.lang.NumberFormatException: For input string: \"{text}\"")))
 }
@@ -105,7 +105,7 @@ fn numbers(operator: Binary, left: &Value, right: &Value) -> Outcome {
         Width::Double => Ok(Value::Double(floats(operator, f64_of(left), f64_of(right)))),
         Width::Float => Ok(Value::Float(floats(operator, f64_of(left), f64_of(right)) as f32)),
         Width::Decimal => decimals(operator, left, right),
-        width => whole(operator, left, right, width),
+        Width::Whole => whole(operator, left, right),
     }
 }
 
@@ -127,8 +127,8 @@ fn division_by_zero() -> RenderError {
     RenderError::kind("java.lang.ArithmeticException: / by zero")
 }
 
-/// Whole numbers: 64 bits when they do, any size otherwise.
-fn whole(operator: Binary, left: &Value, right: &Value, width: Width) -> Outcome {
+/// Whole numbers: 64 bits when they do, any size otherwise. Two numbers of 32 bits give one of 64, as in Kestra.
+fn whole(operator: Binary, left: &Value, right: &Value) -> Outcome {
     let divides = matches!(operator, Binary::Divide | Binary::Remainder);
     if let (Some(left), Some(right)) = (left.as_i64(), right.as_i64()) {
         if divides && right == 0 {
@@ -142,7 +142,7 @@ fn whole(operator: Binary, left: &Value, right: &Value, width: Width) -> Outcome
             _ => left.checked_rem(right),
         };
         if let Some(result) = result {
-            return Ok(fitted(result, width));
+            return Ok(Value::Long(result));
         }
     }
     let (left, right) = (big(left), big(right));
@@ -156,14 +156,6 @@ fn whole(operator: Binary, left: &Value, right: &Value, width: Width) -> Outcome
         Binary::Divide => left / right,
         _ => left % right,
     }))
-}
-
-/// A result in the width of its operands, or in the next one.
-fn fitted(number: i64, width: Width) -> Value {
-    match (width, i32::try_from(number)) {
-        (Width::Int, Ok(small)) => Value::Int(small),
-        _ => Value::Long(number),
-    }
 }
 
 fn big(value: &Value) -> BigInt {

@@ -1,6 +1,7 @@
 //! Prints a tree back as a template, every operation in parentheses.
 
 use super::ast::{Args, Binary, Expected, Expr, FilterCall, INFIX, Infix, Kind, Macro, Node, Test, Unary};
+use super::lex::is_space;
 use super::parse::Parsed;
 use super::value::Value;
 
@@ -44,9 +45,11 @@ impl Printer<'_> {
     fn node(&mut self, node: &Node) {
         match node {
             Node::Text(text) if text.contains('{') => {
-                // The line break behind the tag is not part of the text.
-                self.push("{% verbatim %}\n");
-                self.push(text);
+                // White space behind the tag would not be part of the text.
+                let protected = text.trim_start_matches(is_space);
+                self.push(&text[..text.len() - protected.len()]);
+                self.push("{% verbatim %}");
+                self.push(protected);
                 self.push("{% endverbatim %}");
             }
             Node::Text(text) => self.push(text),

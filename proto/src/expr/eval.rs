@@ -92,7 +92,8 @@ impl<'m, 'e> Machine<'m, 'e> {
         let mut sink = Sink::Typed(None);
         self.nodes(&self.parsed.nodes, &mut sink)?;
         match sink {
-            Sink::Typed(value) => Ok(value.unwrap_or_else(|| Value::from(""))),
+            // Nothing that was written is no value.
+            Sink::Typed(value) => Ok(value.unwrap_or_default()),
             Sink::Text(text) | Sink::Host(text) => Ok(Value::from(text)),
         }
     }

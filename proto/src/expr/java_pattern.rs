@@ -38,7 +38,7 @@ type Source<'s> = Peekable<Chars<'s>>;
 /// break.
 ///
 /// # Errors
-/// Says what is wrong with braces; everything else is left to the engine.
+/// Says what is wrong with braces, escapes and the kinds of groups; everything else is left to the engine.
 pub(super) fn translated(source: &str) -> Result<String, &'static str> {
     let mut out = String::with_capacity(source.len() + 16);
     let mut chars = source.chars().peekable();
@@ -47,6 +47,10 @@ pub(super) fn translated(source: &str) -> Result<String, &'static str> {
         match char {
             '\\' => match chars.next() {
                 Some('Q') => quote(&mut chars, &mut out),
+                Some('N') if chars.peek() != Some(&'{') => return Err("Illegal character name escape sequence"),
+                Some(escaped) if ILLEGAL_ESCAPES.contains(escaped) => {
+                    return Err("Illegal/unsupported escape sequence");
+                }
                 Some(escaped) => escape_to(escaped, &mut chars, Place::at(depth), &mut out),
                 None => out.push('\\'),
             },
@@ -60,6 +64,7 @@ pub(super) fn translated(source: &str) -> Result<String, &'static str> {
             }
             ']' => out.push_str("\\]"),
             '{' if depth == 0 => count(&mut chars, &mut out)?,
+            '(' if depth == 0 => group(&mut chars, &mut out)?,
             // Java has no such operators inside of classes, our engine does.
             '~' | '-' if depth > 0 && chars.peek() == Some(&char) => {
                 out.push('\\');
@@ -84,6 +89,44 @@ fn open_class(chars: &mut Source<'_>, out: &mut String) {
     if chars.next_if_eq(&':').is_some() {
         out.push_str(":-:");
     }
+}
+
+/// Letters that mean nothing behind a backslash, some of which our engine would give a meaning.
+const ILLEGAL_ESCAPES: &str = "CEFIJKLMOTUYgijlmoqy";
+
+/// The beginning of a group: its flags, of which our engine lacks `d` and has another `U`, or its name.
+fn group(chars: &mut Source<'_>, out: &mut String) -> Result<(), &'static str> {
+    out.push('(');
+    if chars.next_if_eq(&'?').is_none() {
+        return Ok(());
+    }
+    out.push('?');
+    match chars.peek() {
+        Some('P') => return Err("Unknown inline modifier"),
+        Some('<') => return name(chars, out),
+        _ => {}
+    }
+    let flags: String = std::iter::from_fn(|| chars.next_if(|char| "idmsuxU-".contains(*char))).collect();
+    let kept = flags.replace(['d', 'U'], "");
+    out.push_str(&kept);
+    if kept.is_empty() && !flags.is_empty() && chars.peek() == Some(&')') {
+        out.push(':');
+    }
+    Ok(())
+}
+
+/// `<name>`, or the beginning of looking behind.
+fn name(chars: &mut Source<'_>, out: &mut String) -> Result<(), &'static str> {
+    out.extend(chars.next());
+    if matches!(chars.peek(), Some('=' | '!')) {
+        return Ok(());
+    }
+    let name: String = std::iter::from_fn(|| chars.next_if(char::is_ascii_alphanumeric)).collect();
+    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return Err("Unknown look-behind group");
+    }
+    out.push_str(&name);
+    if chars.peek() == Some(&'>') { Ok(()) } else { Err("named capturing group is missing trailing '>'") }
 }
 
 /// How often something stands: `{2}`, `{2,}`, `{2,3}`. A brace means nothing else.
@@ -208,9 +251,18 @@ mod tests {
             ("[[:alpha:]]", "[[:-:alpha:]]"),
             ("[]a]", "[\\]a]"),
             ("\\Qa.b\\E+", "a\\.b+"),
+            ("(a)(?:b)(?<n1>c)(?<=d)(?<!e)(?=f)", "(a)(?:b)(?<n1>c)(?<=d)(?<!e)(?=f)"),
+            ("(?i)a(?d).(?U)b(?dm:c)(?-i)", "(?i)a(?:).(?:)b(?m:c)(?-i)"),
             ("a{2}b{1,}c{1,3}[{]x}", "a{2}b{1,}c{1,3}[{]x}"),
         ] {
             assert_eq!(translated(java).as_deref(), Ok(ours), "{java}");
+        }
+    }
+
+    #[test]
+    fn groups_and_escapes_that_java_does_not_have_are_refused() {
+        for pattern in ["(?P<n>a)", "(?<1>a)", "(?<a_b>a)", "(?<a", "\\N", "\\K", "\\y", "[\\q]"] {
+            assert!(translated(pattern).is_err(), "{pattern}");
         }
     }
 

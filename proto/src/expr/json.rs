@@ -57,6 +57,7 @@ impl Value {
 pub(crate) fn read(text: &str, decimals: Decimals, trailing: Trailing) -> Result<Value, JsonError> {
     let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, decimals, depth: 0, scratch: String::new() };
     let value = reader.value()?;
+    reader.end_of_word(&value)?;
     reader.skip_space();
     match trailing {
         Trailing::Refused if reader.at < reader.bytes.len() => Err(reader.error("text after the JSON value")),
@@ -114,6 +115,17 @@ impl Reader<'_> {
             Some(b'n') => self.word("null", Value::Null),
             _ => Err(self.unexpected()),
         }
+    }
+
+    /// What follows a number or a word must be set apart from it.
+    fn end_of_word(&self, value: &Value) -> Result<(), JsonError> {
+        let next = self.text.get(self.at..).and_then(|rest| rest.chars().next());
+        let touches = next.is_some_and(|next| match value {
+            Value::Text(_) | Value::List(_) | Value::Map(_) => false,
+            Value::Null | Value::Bool(_) => next.is_alphanumeric() || matches!(next, '_' | '$'),
+            _ => !matches!(next, ' ' | '\n' | '\r' | '\t'),
+        });
+        if touches { Err(self.unexpected()) } else { Ok(()) }
     }
 
     fn nested(&mut self, read: fn(&mut Self) -> Result<Value, JsonError>) -> Result<Value, JsonError> {
@@ -350,6 +362,18 @@ fn significant(text: &str) -> (String, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_after_the_first_value_is_left_alone_unless_it_touches_a_word() {
+        let first = |text| read(text, Decimals::Rounded, Trailing::Ignored).map(|value| value.to_json());
+        for (text, value) in [("1 2", "1"), ("true,", "true"), ("[1]x", "[1]"), ("\"a\"b", "\"a\""), ("null x", "null")]
+        {
+            assert_eq!(first(text).as_deref(), Ok(value), "{text}");
+        }
+        for text in ["2024-05-06", "12abc", "1,2", "1.5.2", "truex", "null_"] {
+            assert!(first(text).is_err(), "{text}");
+        }
+    }
 
     fn round_trip(text: &str) -> String {
         Value::from_json(text).unwrap().to_json()

@@ -173,7 +173,9 @@ impl Lexer<'_> {
     fn comment(&mut self) -> Result<(), SyntaxError> {
         match self.rest().find("#}") {
             Some(length) => {
-                self.trim_next = self.rest()[..length].ends_with('-');
+                // The dash counts only behind white space.
+                let trimmed = self.rest()[..length].strip_suffix('-');
+                self.trim_next = trimmed.is_some_and(|text| text.ends_with(is_space));
                 self.at += length + 2;
                 Ok(())
             }
@@ -202,10 +204,12 @@ impl Lexer<'_> {
             return Err(self.error("Unclosed verbatim tag."));
         };
         let after = self.source.len() - after.len();
-        let text = &self.source[start..start + length];
-        let skipped = text.len() - skip_line_break(text).len();
-        self.at = start + skipped;
-        self.push_data(start + length, Trim::No);
+        let closing = &self.source[start + length..after];
+        // White space behind the opening tag is never part of the text.
+        self.at = start;
+        self.trim_next = true;
+        self.push_data(start + length, if closing.starts_with("{%-") { Trim::Yes } else { Trim::No });
+        self.trim_next = closing.ends_with("-%}");
         self.at = after;
         Ok(())
     }
@@ -386,7 +390,7 @@ impl Lexer<'_> {
 }
 
 /// White space as the host language has it, which leaves out blanks that forbid a line break.
-fn is_space(char: char) -> bool {
+pub(super) fn is_space(char: char) -> bool {
     char.is_whitespace() && !matches!(char, '\u{a0}' | '\u{2007}' | '\u{202f}')
 }
 
@@ -429,10 +433,6 @@ fn find_closing<'t>(text: &'t str, word: &str) -> Option<(usize, &'t str)> {
         let inside = text[at + open.len()..].trim_start_matches('-');
         whole_tag(inside, word).map(|rest| (at, rest))
     })
-}
-
-fn skip_line_break(text: &str) -> &str {
-    text.strip_prefix("\r\n").or_else(|| text.strip_prefix(['\n', '\r'])).unwrap_or(text)
 }
 
 fn operator_at(text: &str) -> Option<&'static str> {
@@ -504,7 +504,8 @@ mod tests {
     #[test]
     fn raw_and_verbatim_are_data() {
         assert_eq!(spelled("{% raw %}{{ x }}\n{% endraw %}!"), ["{{ x }}\n", "!", "null"]);
-        assert_eq!(spelled("{% verbatim %}\n{{ x }}{% endverbatim %}"), ["{{ x }}", "null"]);
+        assert_eq!(spelled("{% verbatim %}\n{{ x }} {% endverbatim %} y"), ["{{ x }} ", " y", "null"]);
+        assert_eq!(spelled("x {%- verbatim %} {{ x }} {%- endverbatim -%} y"), ["x", "{{ x }}", "y", "null"]);
     }
 
     #[test]

@@ -174,7 +174,10 @@ impl Parser<'_> {
         let mut steps = Vec::new();
         loop {
             let start = self.span();
-            let filter = self.filter().map_err(SyntaxError::of_filter_tag)?;
+            // Only the name of a filter has no line.
+            let is_named = matches!(self.current(), Token::Name(_));
+            let told = |error: SyntaxError| if is_named { error.of_filter_tag() } else { error };
+            let filter = self.filter().map_err(told)?;
             let args = self.filter_arguments()?;
             steps.push((FilterCall { filter, args }, self.span_from(start)));
             if *self.current() != Token::Operator("|") {

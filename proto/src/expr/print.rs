@@ -155,8 +155,18 @@ pub(crate) fn double_text(number: f64) -> String {
     match number {
         n if n.is_nan() => "NaN".into(),
         n if n.is_infinite() => if n > 0.0 { "Infinity" } else { "-Infinity" }.into(),
-        n => scientific_or_plain(&format!("{n:e}")),
+        n => scientific_or_plain(&two_digits(format!("{n:e}"), || format!("{n:.1e}"), |text| text.parse() == Ok(n))),
     }
+}
+
+/// The nearest text of two digits in the place of one digit, which happens to the very smallest numbers.
+fn two_digits(shortest: String, two: impl FnOnce() -> String, is_same: impl FnOnce(&str) -> bool) -> String {
+    if shortest.contains('.') {
+        return shortest;
+    }
+    let two = two();
+    // A trailing zero is none of the digits.
+    if !two.contains(".0") && is_same(&two) { two } else { shortest }
 }
 
 /// A 32-bit float as Java prints it.
@@ -164,7 +174,7 @@ pub(crate) fn float_text(number: f32) -> String {
     match number {
         n if n.is_nan() => "NaN".into(),
         n if n.is_infinite() => if n > 0.0 { "Infinity" } else { "-Infinity" }.into(),
-        n => scientific_or_plain(&format!("{n:e}")),
+        n => scientific_or_plain(&two_digits(format!("{n:e}"), || format!("{n:.1e}"), |text| text.parse() == Ok(n))),
     }
 }
 

@@ -56,12 +56,12 @@ pub fn read_expression(
     if !text.contains('{') {
         return Err(PropertyError::NoExpression);
     }
-    let written = text.trim_start();
+    let written = text.trim();
     let is_collection = kind.starts_with("List<") || kind.starts_with("Map<");
-    if is_collection && written.starts_with(['[', '{']) && !written.starts_with("{{") && !written.starts_with("{%") {
+    if is_collection && !(written.starts_with("{{") && written.ends_with("}}")) {
         // A collection is read as it is written, then rendered member by member.
-        let tree = Value::from_json(text).map_err(|_| PropertyError::kind(text, kind))?;
-        return members(&tree, kind, variables, env);
+        let tree = read::json(text).ok_or_else(|| PropertyError::kind(text, kind))?;
+        return members(&tree, kind, variables, env).map(Some);
     }
     let rendered = compiled(text)?.render(variables, env)?;
     read::text(&rendered, kind)
@@ -99,16 +99,7 @@ fn structured(
             let rendered = templated(tree)?.render(variables, env)?;
             Ok(Some(Value::from(rendered.to_json())))
         }
-        // The members of a list of texts stay what they are, lists and maps excepted.
-        "List<String>" => {
-            let rendered = templated(tree)?.render(variables, env)?;
-            let plain = |list: &[Value]| !list.iter().any(|member| matches!(member, Value::List(_) | Value::Map(_)));
-            match rendered.as_list().is_some_and(plain) {
-                true => Ok(Some(rendered)),
-                false => Err(PropertyError::kind(rendered.to_json(), kind)),
-            }
-        }
-        _ => members(tree, kind, variables, env),
+        _ => members(tree, kind, variables, env).map(Some),
     }
 }
 
@@ -116,13 +107,89 @@ fn templated(tree: &Value) -> Result<Templated, RenderError> {
     Templated::compile(tree).map_err(|error| RenderError::syntax(&tree.to_json(), &error))
 }
 
-/// Renders the members of a list or map and reads each as the type of members.
-fn members(
-    tree: &Value,
-    kind: &str,
-    variables: &dyn Variables,
-    env: &mut Env<'_>,
-) -> Result<Option<Value>, PropertyError> {
-    let rendered = templated(tree)?.render(variables, env)?;
-    read::value(&rendered, kind).map(Some)
+/// Renders the members of a list and reads each as the type of members; a map is rendered, then read as a whole.
+fn members(tree: &Value, kind: &str, variables: &dyn Variables, env: &mut Env<'_>) -> Result<Value, PropertyError> {
+    let of = kind.strip_prefix("List<").and_then(|rest| rest.strip_suffix('>'));
+    let (Some(of), Value::List(list)) = (of, tree) else {
+        return read::value(&templated(tree)?.render(variables, env)?, kind);
+    };
+    let read = list.iter().map(|member| {
+        let rendered = templated(member)?.render(variables, env)?;
+        match (member, &rendered) {
+            (Value::Text(_), Value::Text(text)) => Ok(read::text(text, of)?.unwrap_or_default()),
+            (Value::Map(_), _) => read::value(&rendered, of),
+            // What holds no template of its own stays what it is.
+            _ => Ok(rendered),
+        }
+    });
+    Ok(Value::from(read.collect::<Result<Vec<_>, PropertyError>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Map, NoSurroundings};
+    use super::*;
+
+    /// The type and text of a property whose expression is `{{ x }}`, with `x` being the value.
+    fn read(x: Value, kind: &str) -> Result<Option<String>, String> {
+        expression("{{ x }}", x, kind)
+    }
+
+    fn expression(text: &str, x: Value, kind: &str) -> Result<Option<String>, String> {
+        let variables = Map::from_iter([("x", x)]);
+        let mut env = Env::new(&NoSurroundings, "2024-05-06T07:08:09Z".parse().unwrap(), 7);
+        let read = read_expression(text, kind, &variables, &mut env).map_err(|error| error.to_string())?;
+        Ok(read.map(|value| value.to_json()))
+    }
+
+    #[test]
+    fn blank_and_null_texts_are_absent_where_a_type_can_be() {
+        for kind in ["Integer", "Long", "Double", "Boolean", "Duration", "Instant", "LocalDate"] {
+            for absent in ["", "  ", "null"] {
+                assert_eq!(read(absent.into(), kind), Ok(None), "{kind} of `{absent}`");
+            }
+        }
+        assert_eq!(read("".into(), "URI"), Ok(Some("\"\"".into())));
+        assert!(read("".into(), "Map").is_err());
+        assert!(read("".into(), "State").is_err());
+    }
+
+    #[test]
+    fn a_text_is_read_as_the_type_and_then_as_json() {
+        for (x, kind, value) in [
+            ("42 and more", "Integer", "42"),
+            ("1e3", "Integer", "1000"),
+            ("12345678901", "Boolean", "true"),
+            ("0", "Boolean", "false"),
+            ("1.5d", "Double", "1.5"),
+            ("42", "ZonedDateTime", "\"1970-01-01T00:00:42.000000Z\""),
+            ("1", "LocalDate", "\"1970-01-02\""),
+            ("2024-05-06T07:08:09", "LocalTime", "\"07:08:09\""),
+            ("mailto:a@b.c", "URI", "\"mailto:a@b.c\""),
+            ("[\"1\",2.5]", "List<Integer>", "[1,2]"),
+        ] {
+            assert_eq!(read(x.into(), kind), Ok(Some(value.into())), "{kind} of `{x}`");
+        }
+        for (x, kind) in [
+            ("1e300", "Long"),
+            ("1.5", "Boolean"),
+            ("inf", "Double"),
+            ("2024-05-06T07:08:09Z", "LocalTime"),
+            ("a<b", "URI"),
+            ("2024:05", "URI"),
+            ("50%", "URI"),
+            ("[\"2.5\"]", "List<Integer>"),
+            ("{\"a\":\"2.5\"}", "Map<Integer>"),
+        ] {
+            assert!(read(x.into(), kind).is_err(), "{kind} of `{x}`");
+        }
+    }
+
+    #[test]
+    fn a_written_list_converts_only_what_it_renders() {
+        let one = |text| expression(text, Value::from("2.5"), "List<Integer>");
+        assert_eq!(one("[1.5,\"{{ x }}\",null]"), Ok(Some("[1.5,2,null]".into())));
+        assert!(one("[{\"a\":\"{{ x }}\"}]").is_err());
+        assert!(one("{% if true %}[1]{% endif %}").is_err());
+    }
 }

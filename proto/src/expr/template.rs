@@ -41,7 +41,8 @@ impl Template {
         &self.0.source
     }
 
-    /// The template with every operation in parentheses. It compiles to the same tree.
+    /// The template with every operation in parentheses. It compiles to the same tree, save that a text may
+    /// fall into two.
     pub fn canonical(&self) -> String {
         match &self.0.parsed {
             Some(parsed) => super::canonical::print(parsed),

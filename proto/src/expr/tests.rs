@@ -75,6 +75,63 @@ fn formats_and_patterns_do_as_in_java() {
     assert!(error.to_string().contains("Illegal repetition"), "{error}");
 }
 
+/// What a Java virtual machine answered to the same calls.
+#[test]
+fn dates_do_as_in_java() {
+    for (source, wanted) in [
+        (r#"{{ "2024-05-06T12:00:00Z" | date("ppd|ppppH") }}"#, " 6|  12"),
+        (r#"{{ "-0044-03-15T00:00:00Z" | date("uu yy") }}"#, "44 45"),
+        (r#"{{ "2024-05-06" | date("EEEE MMMM", locale="FR") }}"#, "lundi mai"),
+        (r#"{{ "2024-05-06" | date("EEEE", locale="pt-BR") }}"#, "segunda-feira"),
+        (r#"{{ "2024-05-06" | date("e", locale="fr") }}{{ "2024-05-06" | date("e", locale="fr-FR") }}"#, "21"),
+    ] {
+        assert_eq!(rendered(source), wanted, "{source}");
+    }
+    for source in [
+        r#"{{ "2024-05-06T12:00:00Z" | date("pH") }}"#,
+        r#"{{ "2024-05-06" | date("HH", timeZone="EST") }}"#,
+        r#"{{ "2024-05-06" | date("HH", timeZone="ROC") }}"#,
+    ] {
+        let template = Template::compile(source).unwrap();
+        assert!(template.render(&variables(), &mut env()).is_err(), "{source}");
+    }
+}
+
+#[test]
+fn whole_numbers_give_64_bits_and_exact_decimals_stay_exact() {
+    for (source, wanted) in [
+        ("{{ (trigger.body.n + trigger.body.n) | className }}", "java.lang.Long"),
+        ("{{ (trigger.body.n - trigger.body.n) | className }}", "java.lang.Long"),
+        (r#"{{ (("0.1" | number("BIGDECIMAL")) + 0.2) | className }}"#, "java.math.BigDecimal"),
+        (r#"{{ (("0.1" | number("BIGDECIMAL")) + 0.2) }}"#, "0.3"),
+        (r#"{{ (("0.1" | number) + 0.2) | className }}"#, "java.lang.Double"),
+        (r#"{{ "-5" * "2" }}"#, "-10"),
+    ] {
+        assert_eq!(rendered(source), wanted, "{source}");
+    }
+    let template = Template::compile(r#"{{ "1_000" * 2 }}"#).unwrap();
+    assert!(template.render(&variables(), &mut env()).is_err());
+}
+
+#[test]
+fn a_template_that_writes_nothing_has_no_value() {
+    let value = |source: &str| Template::compile(source).unwrap().value(&variables(), &mut env()).unwrap();
+    for source in ["{% if false %}x{% endif %}", "{# a note #}", "{% set x = 1 %}", "{{ trigger.body.none }}"] {
+        assert_eq!(value(source), Value::Null, "{source}");
+    }
+    assert_eq!(value("{{ '' }}"), Value::from(""));
+}
+
+#[test]
+fn an_error_in_a_filter_tag_has_a_line_unless_it_is_the_name_of_the_filter() {
+    let line = |source: &str| {
+        let error = Template::compile(source).unwrap_err();
+        RenderError::syntax(source, &error).kestra_line()
+    };
+    assert_eq!(line("{% filter nosuch %}x{% endfilter %}"), 0);
+    assert_eq!(line("{% filter %}x{% endfilter %}"), 1);
+}
+
 #[test]
 fn a_null_merges_with_anything_but_a_null() {
     assert_eq!(rendered("{{ trigger.body.none | merge([1]) }}{{ [1] | merge(trigger.body.none) }}"), "[1][1]");

@@ -67,12 +67,13 @@ impl<'i> Reader<'i> {
             return Err(format!("nested deeper than {DEPTH_MAX} levels"));
         }
         let (value, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => {
-                let value = if style == ScalarStyle::Plain { scalar::read(&text) } else { Value::from(&*text) };
-                (value, anchor)
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = tag.as_deref().map(|tag| tag.suffix.as_str());
+                let is_text = is_text(tag).unwrap_or(style != ScalarStyle::Plain);
+                (if is_text { Value::from(&*text) } else { scalar::read(&text) }, anchor)
             }
             Event::Alias(anchor) => {
-                // An alias stands for its name here, as it does in Kestra.
+                // An alias stands for what it names, which Kestra does not know.
                 let value = self.anchors.get(&anchor).cloned().unwrap_or_default();
                 self.count(size(&value))?;
                 return Ok(value);
@@ -114,10 +115,26 @@ impl<'i> Reader<'i> {
     }
 }
 
+/// What a tag says of a scalar; nothing when there is none.
+fn is_text(tag: Option<&str>) -> Option<bool> {
+    tag.filter(|tag| !matches!(*tag, "" | "!")).map(|tag| !matches!(tag, "int" | "float" | "bool" | "null"))
+}
+
 fn size(value: &Value) -> usize {
     match value {
         Value::List(list) => 1 + list.iter().map(size).sum::<usize>(),
         Value::Map(map) => 1 + map.values().map(size).sum::<usize>(),
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_say_what_a_scalar_is() {
+        let json = |text: &str| read(text).map(|value| value.to_json());
+        assert_eq!(json("[!!str 5, !!int \"5\", !x 5, 5, \"5\"]").as_deref(), Ok("[\"5\",5,\"5\",5,\"5\"]"));
     }
 }

@@ -7,6 +7,7 @@ use jiff::tz::Offset;
 use super::names::{Names, Width};
 use super::pattern::Piece;
 use super::zone::{Zone, long_name};
+use crate::expr::error::RenderError;
 use crate::expr::print::offset_text;
 
 /// A moment in its zone, with the zone's name as it was given.
@@ -16,7 +17,10 @@ pub(crate) struct Moment {
 }
 
 /// The text of a moment by a pattern.
-pub(crate) fn format(moment: &Moment, pieces: &[Piece], names: Names) -> String {
+///
+/// # Errors
+/// When a piece is longer than the width that it is padded to.
+pub(crate) fn format(moment: &Moment, pieces: &[Piece], names: Names) -> Result<String, RenderError> {
     let mut out = String::new();
     let mut width = None;
     for piece in pieces {
@@ -29,11 +33,16 @@ pub(crate) fn format(moment: &Moment, pieces: &[Piece], names: Names) -> String 
             }
             Piece::OptionalStart | Piece::OptionalEnd => continue,
         };
-        let missing = width.take().unwrap_or(0).saturating_sub(text.chars().count());
+        let length = text.chars().count();
+        let missing = width.take().unwrap_or(length).checked_sub(length).ok_or_else(|| too_long(&text))?;
         out.push_str(&" ".repeat(missing));
         out.push_str(&text);
     }
-    out
+    Ok(out)
+}
+
+fn too_long(text: &str) -> RenderError {
+    RenderError::kind(format!("java.time.DateTimeException: `{text}` exceeds the width that it is padded to"))
 }
 
 fn padded(number: i64, count: usize) -> String {
@@ -84,7 +93,7 @@ fn year_of_era(year: i16) -> i64 {
 }
 
 fn year(year: i64, count: usize) -> String {
-    if count == 2 { padded(year.rem_euclid(100), 2) } else { padded(year, count) }
+    if count == 2 { padded(year.abs() % 100, 2) } else { padded(year, count) }
 }
 
 fn era(year: i16, count: usize) -> String {

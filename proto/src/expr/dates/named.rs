@@ -31,7 +31,7 @@ pub(crate) fn format(moment: &Moment, format: Option<&str>, names: Names) -> Res
         "short" => "M/d/yy, h:mm\u{202f}a",
         other => other,
     };
-    Ok(super::format::format(moment, &pattern::parse(pattern)?, names))
+    super::format::format(moment, &pattern::parse(pattern)?, names)
 }
 
 /// Formats that no pattern can express.

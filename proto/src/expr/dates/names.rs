@@ -88,12 +88,15 @@ impl Names {
     pub(crate) fn find(tag: &str) -> Names {
         let tag = tag.replace('-', "_");
         let (language, country) = tag.split_once('_').unwrap_or((&tag, ""));
+        let (language, country) = (&*language.to_lowercase(), &*country.to_uppercase());
+        let tag = if country.is_empty() { language.to_owned() } else { format!("{language}_{country}") };
         let (week_start, first_week_days) = match country {
-            _ if SUNDAY_COUNTRIES.contains(&country) => (7, 1),
+            // Without a country, weeks are counted as in the United States.
+            _ if country.is_empty() || SUNDAY_COUNTRIES.contains(&country) => (7, 1),
             _ if ISO_COUNTRIES.contains(&country) => (1, 4),
             _ => (1, 1),
         };
-        let guess = COUNTRIES.iter().find(|(known, _)| *known == language).map(|(_, full)| (*full).to_owned());
+        let guess = COUNTRIES.iter().find(|(known, _)| known == &language).map(|(_, full)| (*full).to_owned());
         let same = format!("{language}_{}", language.to_uppercase());
         let locale = [Some(tag.clone()), guess, Some(same)]
             .into_iter()
@@ -135,7 +138,12 @@ impl Names {
             Width::Narrow => WEEKDAYS[place][..1].to_owned(),
             Width::Full if self.is_english() => WEEKDAYS[place].to_owned(),
             Width::Short if self.is_english() => WEEKDAYS[place][..3].to_owned(),
-            Width::Full => self.cased(locale_match!(locale => LC_TIME::DAY)[sunday_first]),
+            Width::Full => {
+                let name = self.cased(locale_match!(locale => LC_TIME::DAY)[sunday_first]);
+                // The source has the short form of conversation.
+                let is_short = day < 6 && format!("{locale:?}").starts_with("pt_");
+                if is_short { name + "-feira" } else { name }
+            }
             Width::Short => self.cased(locale_match!(locale => LC_TIME::ABDAY)[sunday_first]),
         }
     }

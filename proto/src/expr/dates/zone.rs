@@ -50,10 +50,15 @@ fn invalid_offset(name: &str) -> RenderError {
     RenderError::kind(format!("java.time.DateTimeException: Invalid ID for ZoneOffset, invalid format: {name}"))
 }
 
+/// Names of the database that Java has not as regions.
+const NO_REGIONS: [&str; 4] = ["EST", "MST", "HST", "ROC"];
+
 /// Regions are spelled exactly as the database has them.
 fn region(name: &str) -> Result<Zone, RenderError> {
     match jiff::tz::db().get(name) {
-        Ok(zone) if zone.iana_name() == Some(name) => Ok(Zone { zone, name: name.into() }),
+        Ok(zone) if zone.iana_name() == Some(name) && !NO_REGIONS.contains(&name) => {
+            Ok(Zone { zone, name: name.into() })
+        }
         Ok(_) | Err(_) if name.len() == 1 => Err(invalid_offset(name)),
         Ok(_) | Err(_) => {
             Err(RenderError::kind(format!("java.time.zone.ZoneRulesException: Unknown time-zone ID: {name}")))

@@ -3,7 +3,7 @@
 mod collection;
 pub(crate) mod dates;
 mod encode;
-mod number;
+pub(crate) mod number;
 mod order;
 mod pattern;
 mod replace;

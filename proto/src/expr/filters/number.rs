@@ -11,6 +11,7 @@ use super::super::eval::Machine;
 use super::super::java_format::digits::Digits;
 use super::super::java_format::{decimal_format, printf};
 use super::super::kinds::{class_name, is_number};
+use super::super::print::{double_text, float_text};
 use super::super::value::Value;
 
 type Outcome = Result<Value, RenderError>;
@@ -41,10 +42,12 @@ pub(super) fn number_format(_: &mut Machine<'_, '_>, input: &Value, args: &Argum
         (Value::Double(number), Some(factor)) => (Value::Double(number * factor), pattern.without_factor()),
         _ => (input.clone(), pattern),
     };
+    // The sign of a zero counts.
+    let is_negative = input.as_f64().is_some_and(f64::is_sign_negative);
     Ok(match Digits::of(&input) {
-        Some(digits) => Value::from(pattern.format(&digits)),
+        Some(digits) => Value::from(pattern.format(&digits, is_negative)),
         None if input.as_f64().is_some_and(f64::is_nan) => Value::from("NaN"),
-        None => Value::from(if input.as_f64() > Some(0.0) { "∞" } else { "-∞" }),
+        None => Value::from(pattern.affixed("∞", is_negative)),
     })
 }
 
@@ -70,8 +73,8 @@ pub(super) fn number(_: &mut Machine<'_, '_>, input: &Value, args: &Arguments) -
     let value = match wanted {
         "INT" => decoded(&text).and_then(|number| i32::try_from(number).ok()).map(Value::Int),
         "LONG" => decoded(&text).and_then(|number| i64::try_from(number).ok()).map(Value::Long),
-        "FLOAT" => java_float(&text).map(|number| Value::Float(float32(&text, number))),
-        "DOUBLE" => java_float(&text).map(Value::Double),
+        "FLOAT" => float32(&text).map(Value::Float),
+        "DOUBLE" => float64(&text).map(Value::Double),
         "BIGDECIMAL" => Decimal::parse(&text).map(|number| Value::Decimal(Arc::new(number))),
         "BIGINTEGER" => decoded(&text).map(|number| Value::Big(Arc::new(number))),
         _ => any_number(&text),
@@ -98,41 +101,47 @@ fn decoded(text: &str) -> Option<BigInt> {
     Some(if negative { -number } else { number })
 }
 
-/// Floats as the host reads them: blanks around and a suffix `f` or `d` do not matter.
-fn java_float(text: &str) -> Option<f64> {
-    let text = text.trim();
+/// The digits of a float as the host reads it: blanks around them and a suffix `f` or `d` do not matter.
+fn float_digits(text: &str) -> Option<&str> {
+    let text = text.trim_matches(|c: char| c <= ' ');
     let bare =
         text.strip_suffix(['f', 'F', 'd', 'D']).filter(|bare| bare.ends_with(|c: char| c.is_ascii_digit() || c == '.'));
     let text = bare.unwrap_or(text);
-    match text.trim_start_matches(['+', '-']) {
-        "NaN" => Some(f64::NAN),
-        "Infinity" => Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY }),
-        digits if digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && digits != "." => text.parse().ok(),
-        _ => None,
-    }
+    let is_float = match text.trim_start_matches(['+', '-']) {
+        "NaN" | "Infinity" => true,
+        "." => false,
+        digits => digits.starts_with(|c: char| c.is_ascii_digit() || c == '.'),
+    };
+    is_float.then_some(text)
+}
+
+/// The nearest 64-bit float to the text.
+pub(crate) fn float64(text: &str) -> Option<f64> {
+    float_digits(text)?.parse().ok()
 }
 
 /// The nearest 32-bit float to the text, not to the 64-bit float.
-fn float32(text: &str, number: f64) -> f32 {
-    text.trim().parse().unwrap_or(number as f32)
+pub(crate) fn float32(text: &str) -> Option<f32> {
+    float_digits(text)?.parse().ok()
 }
 
 /// A number of any kind: suffixes choose one, whole numbers take the smallest width, decimals a float that can hold them.
 fn any_number(text: &str) -> Option<Value> {
-    if text.is_empty() || text.contains(char::is_whitespace) {
-        return None;
-    }
     let unsigned = text.trim_start_matches(['+', '-']);
     let is_hexadecimal = unsigned.starts_with("0x") || unsigned.starts_with("0X") || unsigned.starts_with('#');
-    if is_hexadecimal || unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
-        return decoded(text).map(smallest);
-    }
-    let (bare, suffix) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
-    match suffix {
-        "f" | "F" => java_float(bare).map(|number| Value::Float(float32(bare, number))),
-        "d" | "D" => java_float(bare).map(Value::Double),
-        "l" | "L" => bare.parse().ok().map(Value::Long),
-        _ => decimal(text, unsigned),
+    let is_decimal = unsigned.contains(['.', 'e', 'E']);
+    let last = text.chars().next_back()?;
+    let bare = &text[..text.len() - last.len_utf8()];
+    match last {
+        _ if is_hexadecimal => decoded(text).map(smallest),
+        '0'..='9' | '.' if is_decimal => unambiguous(text),
+        '0'..='9' => decoded(text).map(smallest),
+        'l' | 'L' => long(bare),
+        'f' | 'F' => {
+            held32(text).map(Value::Float).or_else(|| held64(text).map(Value::Double)).or_else(|| exactly(bare))
+        }
+        'd' | 'D' => held64(text).map(Value::Double).or_else(|| exactly(bare)),
+        _ => None,
     }
 }
 
@@ -143,21 +152,82 @@ fn smallest(number: BigInt) -> Value {
     }
 }
 
-/// Up to 7 decimals make a 32-bit float, up to 16 a 64-bit one, more an exact decimal.
-fn decimal(text: &str, unsigned: &str) -> Option<Value> {
-    if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-        return None;
-    }
-    let number = java_float(text)?;
-    let mantissa = unsigned.split(['e', 'E']).next().unwrap_or("");
-    let decimals = mantissa.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    let is_zero = mantissa.bytes().all(|byte| matches!(byte, b'0' | b'.'));
-    let float = float32(text, number);
-    if decimals <= 7 && float.is_finite() && (float != 0.0 || is_zero) {
-        return Some(Value::Float(float));
-    }
-    if decimals <= 16 && number.is_finite() && (number != 0.0 || is_zero) {
-        return Some(Value::Double(number));
-    }
+/// The number before a suffix `L`.
+fn long(text: &str) -> Option<Value> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    decoded(text).filter(|_| !digits.starts_with('+')).map(Value::long_or_big)
+}
+
+/// Whether a decimal without its exponent is zero.
+fn is_zero(text: &str) -> bool {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or("");
+    !mantissa.contains(|c: char| ('1'..='9').contains(&c))
+}
+
+/// The 32-bit float of the text, unless it became infinite or zero.
+fn held32(text: &str) -> Option<f32> {
+    float32(text).filter(|float| float.is_finite() && (*float != 0.0 || is_zero(text)))
+}
+
+/// The 64-bit float of the text, unless it became infinite or zero.
+fn held64(text: &str) -> Option<f64> {
+    float64(text).filter(|float| float.is_finite() && (*float != 0.0 || is_zero(text)))
+}
+
+fn exactly(text: &str) -> Option<Value> {
     Decimal::parse(text).map(|number| Value::Decimal(Arc::new(number)))
+}
+
+/// A 32-bit float when it prints like the 64-bit one, a 64-bit float when it loses no digit, an exact decimal otherwise.
+fn unambiguous(text: &str) -> Option<Value> {
+    let (Some(single), Some(double)) = (float32(text), float64(text)) else { return exactly(text) };
+    let printed = double_text(double);
+    if held32(text).is_some() && float_text(single) == printed {
+        return Some(Value::Float(single));
+    }
+    let decimal = Decimal::parse(text)?;
+    let same = Decimal::parse(&printed).is_some_and(|other| decimal.compare(&other).is_eq());
+    match held64(text) {
+        Some(double) if same => Some(Value::Double(double)),
+        _ => Some(Value::Decimal(Arc::new(decimal))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::kinds::class_name;
+
+    fn read(text: &str) -> Option<String> {
+        any_number(text).map(|number| format!("{} {}", class_name(&number), number.host_text()))
+    }
+
+    #[test]
+    fn a_decimal_takes_the_smallest_kind_that_prints_it_unchanged() {
+        for (text, wanted) in [
+            ("3.14", "java.lang.Float 3.14"),
+            ("123456789.5", "java.lang.Double 1.234567895E8"),
+            ("16777217.0", "java.lang.Double 1.6777217E7"),
+            ("0.12345678", "java.lang.Float 0.12345678"),
+            ("0.30000000000000004", "java.lang.Double 0.30000000000000004"),
+            ("1234567.891", "java.lang.Double 1234567.891"),
+            ("9007199254740993.0", "java.math.BigDecimal 9007199254740993.0"),
+            ("1e400", "java.math.BigDecimal 1E+400"),
+            ("4.9E-324", "java.lang.Double 4.9E-324"),
+            ("1e50f", "java.lang.Double 1.0E50"),
+            ("5.", "java.lang.Float 5.0"),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_may_be_octal_and_a_suffix_allows_no_plus() {
+        assert_eq!(read("010L").as_deref(), Some("java.lang.Long 8"));
+        assert_eq!(read("-5L").as_deref(), Some("java.lang.Long -5"));
+        assert_eq!(read("99999999999999999999L").as_deref(), Some("java.math.BigInteger 99999999999999999999"));
+        for text in ["", " ", " 5 ", "+5L", "0x1FL", "08", "1_000", "NaN", "Infinityf", "1.2.3", "5%"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use num_bigint::BigInt;
 
 use crate::expr::decimal::Decimal;
 use crate::expr::host::Host;
@@ -252,12 +253,28 @@ impl<'a> Reader<'a> {
         {
             return Ok(whole_number(&digits));
         }
+        if let Some(number) = radix_number(&digits) {
+            return Ok(number);
+        }
         if digits.contains(['e', 'E']) {
             return digits.parse().map(Value::Double).map_err(|_| wrong());
         }
         let decimal = Decimal::parse(digits.replace(['d', 'D'], "E").trim_end_matches('.'));
         decimal.map(|number| Value::Decimal(Arc::new(number))).ok_or_else(wrong)
     }
+}
+
+/// `0x1F` and `0b101`, with a minus where they are negative.
+fn radix_number(digits: &str) -> Option<Value> {
+    let unsigned = digits.strip_prefix('-').unwrap_or(digits);
+    let (radix, rest) = match unsigned.get(..2)? {
+        "0x" | "0X" => (16, &unsigned[2..]),
+        "0b" | "0B" => (2, &unsigned[2..]),
+        _ => return None,
+    };
+    let number = BigInt::parse_bytes(rest.as_bytes(), radix)?;
+    let number = if digits.starts_with('-') { -number } else { number };
+    Some(whole_number(&number.to_string()))
 }
 
 /// `2024T`, `2024-05T`, `2024-05-06`, `2024-05-06T07:08:09.123Z`.
@@ -277,4 +294,19 @@ fn timestamp(text: &str) -> Option<Value> {
     }
     let text = if text.ends_with("-00:00") { text.replace("-00:00", "Z") } else { text.to_owned() };
     text.parse::<jiff::Timestamp>().ok().map(|at| Host::Instant(at).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_may_be_hexadecimal_or_binary() {
+        for (digits, number) in [("0x1F", 31), ("-0b101", -5)] {
+            assert_eq!(radix_number(digits), Some(Value::Int(number)), "{digits}");
+        }
+        for digits in ["0", "12", "0xG", "é", "-"] {
+            assert_eq!(radix_number(digits), None, "{digits}");
+        }
+    }
 }

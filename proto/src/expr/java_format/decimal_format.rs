@@ -1,6 +1,6 @@
 //! Number patterns: `#,##0.00`, `0.###E0`, `#%`.
 
-use num_traits::{Signed as _, Zero as _};
+use num_traits::Zero as _;
 
 use super::digits::{Digits, Rounding};
 use crate::expr::decimal::Decimal;
@@ -57,7 +57,7 @@ pub(crate) fn parse(text: &str) -> Result<Pattern, RenderError> {
     pattern.multiplier = multiplier(&prefix.1).max(multiplier(&suffix.1));
     pattern.prefix = prefix.0;
     pattern.suffix = suffix.0;
-    apply_counts(&mut pattern, counts);
+    apply_counts(&mut pattern, counts, text)?;
     if let Some(rest) = rest {
         let ((prefix, _, suffix), third) = half(rest, text)?;
         if third.is_some() {
@@ -135,7 +135,10 @@ fn half<'t>(text: &'t str, whole: &str) -> Result<(Half, Option<&'t str>), Rende
             }
         }
     }
-    Ok(((prefix, counts, suffix), None))
+    match quoted {
+        true => Err(malformed("Unclosed quote", whole)),
+        false => Ok(((prefix, counts, suffix), None)),
+    }
 }
 
 impl Counts {
@@ -154,14 +157,23 @@ impl Counts {
         }
         Ok(())
     }
+
+    /// Whether `#` stands only at the outer ends of the zeros, and no comma at the end.
+    fn are_in_order(&self) -> bool {
+        let zeros = self.left..=self.left + self.zeros;
+        self.group != Some(0) && self.point.map_or(self.right == 0, |point| zeros.contains(&point))
+    }
 }
 
-fn apply_counts(pattern: &mut Pattern, mut counts: Counts) {
+fn apply_counts(pattern: &mut Pattern, mut counts: Counts, text: &str) -> Result<(), RenderError> {
     if let (0, true, Some(point)) = (counts.zeros, counts.left > 0, counts.point) {
         let n = point.max(1);
         counts.right = counts.left - n;
         counts.left = n - 1;
         counts.zeros = 1;
+    }
+    if !counts.are_in_order() {
+        return Err(malformed("Malformed digits", text));
     }
     let total = counts.left + counts.zeros + counts.right;
     let point = counts.point.unwrap_or(total);
@@ -174,6 +186,7 @@ fn apply_counts(pattern: &mut Pattern, mut counts: Counts) {
     pattern.group = counts.group.unwrap_or(0);
     pattern.exponent_min = counts.exponent;
     pattern.point_always = counts.point.is_some_and(|point| point == 0 || point == total);
+    Ok(())
 }
 
 impl Pattern {
@@ -188,15 +201,19 @@ impl Pattern {
         self
     }
 
-    /// The text of a number.
-    pub(crate) fn format(&self, number: &Digits) -> String {
+    /// The text of a number; a zero may be negative.
+    pub(crate) fn format(&self, number: &Digits, is_negative: bool) -> String {
         let scaled = number.clone().scaled(self.multiplier);
-        let negative = scaled.value.unscaled.is_negative();
         let body = match self.exponent_min {
             Some(exponent_min) => self.scientific(&scaled, exponent_min),
             None => self.plain(&scaled),
         };
-        match (negative, &self.negative) {
+        self.affixed(&body, is_negative)
+    }
+
+    /// A text with what the pattern has around numbers.
+    pub(crate) fn affixed(&self, body: &str, is_negative: bool) -> String {
+        match (is_negative, &self.negative) {
             (true, Some((prefix, suffix))) => format!("{prefix}{body}{suffix}"),
             (true, None) => format!("-{}{body}{}", self.prefix, self.suffix),
             (false, _) => format!("{}{body}{}", self.prefix, self.suffix),
@@ -292,7 +309,7 @@ mod tests {
     use crate::expr::value::Value;
 
     fn formatted(number: f64, pattern: &str) -> String {
-        parse(pattern).unwrap().format(&Digits::of(&Value::Double(number)).unwrap())
+        parse(pattern).unwrap().format(&Digits::of(&Value::Double(number)).unwrap(), number.is_sign_negative())
     }
 
     #[test]
@@ -308,6 +325,7 @@ mod tests {
             (0.000_123, "0.00E00", "1.23E-04"),
             (0.256, "#.#%", "25.6%"),
             (-0.4, "+0;-0", "-0"),
+            (-0.0, "#.##", "-0"),
             (-0.4, "#,##0;(#,##0)", "(0)"),
             (0.0, "00.##E0", "00E0"),
             (0.0, "0.00E00", "0.00E00"),
@@ -318,8 +336,14 @@ mod tests {
     }
 
     #[test]
+    fn infinity_stands_between_the_affixes() {
+        assert_eq!(parse("$0.00 'each'").unwrap().affixed("∞", false), "$∞ each");
+        assert_eq!(parse("0;(0)").unwrap().affixed("∞", true), "(∞)");
+    }
+
+    #[test]
     fn broken_patterns_are_refused() {
-        for pattern in ["#.#.#", "0#0", "#E", "#0x#", "0;0;0"] {
+        for pattern in ["#.#.#", "0#0", "#E", "#0x#", "0;0;0", "0#", "#.#0", "0,", "'a"] {
             assert!(parse(pattern).is_err(), "{pattern}");
         }
     }

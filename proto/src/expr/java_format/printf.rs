@@ -9,6 +9,7 @@ use crate::expr::error::RenderError;
 use crate::expr::host::Host;
 use crate::expr::kinds::class_name;
 use crate::expr::print::double_text;
+use crate::expr::utf16;
 use crate::expr::value::Value;
 
 /// Widest field and most decimals that a format may ask for.
@@ -73,7 +74,9 @@ fn read_spec(text: &str) -> Result<(Spec, &str), RenderError> {
     let mut rest = text;
     let first = digits(rest);
     if first > 0 && rest[first..].starts_with('$') {
-        spec.index = rest[..first].parse::<usize>().ok().and_then(|index| index.checked_sub(1));
+        let place = rest[..first].parse::<usize>().ok().and_then(|index| index.checked_sub(1));
+        let none = || failed("IllegalFormatArgumentIndexException", format!("Illegal format argument index = {rest}"));
+        spec.index = Some(place.ok_or_else(none)?);
         rest = &rest[first + 1..];
     }
     let flags = rest.len() - rest.trim_start_matches(['-', '#', '+', ' ', '0', ',', '(', '<']).len();
@@ -140,7 +143,7 @@ fn limited(digits: &str) -> Result<Option<usize>, RenderError> {
 }
 
 fn padded(text: String, spec: &Spec) -> String {
-    let missing = spec.width.saturating_sub(text.chars().count());
+    let missing = spec.width.saturating_sub(utf16::length(&text));
     if spec.has('-') { text + &" ".repeat(missing) } else { " ".repeat(missing) + &text }
 }
 
@@ -161,7 +164,7 @@ fn converted(value: &Value, spec: &Spec) -> Result<String, RenderError> {
 
 fn cut(text: String, spec: &Spec) -> String {
     match spec.precision {
-        Some(most) => text.chars().take(most).collect(),
+        Some(most) => utf16::slice(&text, 0, most),
         None => text,
     }
 }
@@ -183,6 +186,20 @@ fn character(value: &Value, spec: &Spec) -> Result<String, RenderError> {
     }
 }
 
+/// The bits of what is not a number, of which the host has only one kind.
+const NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
+
+/// The hash code of a big number: its 32-bit digits, the highest first.
+fn big_hash(number: &BigInt) -> u32 {
+    let digits = number.magnitude().iter_u32_digits().rev();
+    let hash = digits.fold(0_u32, |hash, digit| hash.wrapping_mul(31).wrapping_add(digit));
+    if number.is_negative() { hash.wrapping_neg() } else { hash }
+}
+
+fn list_hash(list: &[Value]) -> Option<u32> {
+    list.iter().try_fold(1_u32, |all, one| Some(all.wrapping_mul(31).wrapping_add(hash(one)?)))
+}
+
 /// The host's hash code of a plain value.
 fn hash(value: &Value) -> Option<u32> {
     // Both halves of the bits, one laid over the other.
@@ -190,10 +207,13 @@ fn hash(value: &Value) -> Option<u32> {
     Some(match value {
         Value::Int(number) => *number as u32,
         Value::Long(number) => folded(*number as u64),
-        Value::Double(number) => folded(number.to_bits()),
+        Value::Double(number) => folded(if number.is_nan() { NAN_BITS } else { number.to_bits() }),
         Value::Float(number) => number.to_bits(),
         Value::Bool(true) => 1231,
         Value::Bool(false) => 1237,
+        Value::Null => 0,
+        Value::Big(number) => big_hash(number),
+        Value::List(list) => list_hash(list)?,
         Value::Text(text) => {
             text.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
         }
@@ -253,19 +273,30 @@ fn float(value: &Value, spec: &Spec) -> Result<String, RenderError> {
     if !matches!(value, Value::Double(_) | Value::Float(_) | Value::Decimal(_) | Value::Exact(_)) {
         return Err(mismatch(value, spec));
     }
-    let Some(digits) = Digits::of(value) else {
-        return Ok(padded(double_text(value.as_f64().unwrap_or(f64::NAN)), spec));
-    };
+    let Some(digits) = Digits::of(value) else { return Ok(endless(value, spec)) };
     let precision = spec.precision.unwrap_or(6);
-    let negative = digits.value.unscaled.is_negative();
+    // The sign of a zero counts.
+    let negative = value.as_f64().is_some_and(f64::is_sign_negative);
     let text = match spec.conversion {
         'a' | 'A' => hexadecimal(value, spec)?,
         'f' => fixed(&digits, precision, spec),
-        'e' | 'E' => scientific(&digits, precision),
+        'e' | 'E' => scientific(&digits, precision, spec),
         _ => general(&digits, precision.max(1), spec),
     };
     let text = if spec.conversion.is_ascii_uppercase() { text.to_uppercase() } else { text };
     Ok(signed(negative, &text, spec))
+}
+
+/// Infinity and what is not a number: with the flags of signs, and never with zeros before it.
+fn endless(value: &Value, spec: &Spec) -> String {
+    let number = value.as_f64().unwrap_or(f64::NAN);
+    let text = double_text(number.abs());
+    let text = if spec.conversion.is_ascii_uppercase() { text.to_uppercase() } else { text };
+    let blanks = Spec { width: spec.width, flags: spec.flags.replace('0', ""), ..Spec::default() };
+    match number.is_nan() {
+        true => padded(text, spec),
+        false => signed(number < 0.0, &text, &blanks),
+    }
 }
 
 fn fixed(digits: &Digits, precision: usize, spec: &Spec) -> String {
@@ -274,10 +305,14 @@ fn fixed(digits: &Digits, precision: usize, spec: &Spec) -> String {
     let plain = plain.trim_start_matches('-');
     let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
     let whole = if spec.has(',') { grouped(whole, 3) } else { whole.to_owned() };
-    if precision == 0 { whole } else { format!("{whole}.{fraction:0<precision$}") }
+    match precision {
+        0 if spec.has('#') => whole + ".",
+        0 => whole,
+        _ => format!("{whole}.{fraction:0<precision$}"),
+    }
 }
 
-fn scientific(digits: &Digits, precision: usize) -> String {
+fn scientific(digits: &Digits, precision: usize, spec: &Spec) -> String {
     let exponent = digits.exponent();
     let mut rounded = digits.rounded(precision as i64 - exponent, Rounding::HalfUp);
     let mut all = rounded.unscaled.magnitude().to_string();
@@ -288,7 +323,7 @@ fn scientific(digits: &Digits, precision: usize) -> String {
     }
     let all = format!("{all:0<width$}", width = precision + 1);
     let (first, rest) = all.split_at(1);
-    let point = if precision == 0 { "" } else { "." };
+    let point = if precision == 0 && !spec.has('#') { "" } else { "." };
     let sign = if shown < 0 { '-' } else { '+' };
     format!("{first}{point}{}e{sign}{:02}", &rest[..precision], shown.abs())
 }
@@ -316,7 +351,7 @@ fn general(digits: &Digits, precision: usize, spec: &Spec) -> String {
     if (-4..precision as i64).contains(&exponent) {
         return fixed(digits, (precision as i64 - 1 - exponent).max(0) as usize, spec);
     }
-    scientific(digits, precision - 1)
+    scientific(digits, precision - 1, spec)
 }
 
 #[cfg(test)]
@@ -348,6 +383,26 @@ mod tests {
                 "42628b2 12d686 3FF80000",
             ),
             ("%a %A", vec![Value::Double(0.1), Value::Double(-2.5)], "0x1.999999999999ap-4 -0X1.4P1"),
+            ("%5s|%-5s|%.2s", vec![Value::from("🐎é"), Value::from("🐎"), Value::from("🐎é")], "  🐎é|🐎   |🐎"),
+            (
+                "%+.1f|%(,.2f|%E|%09f",
+                vec![
+                    Value::Double(f64::INFINITY),
+                    Value::Double(f64::NEG_INFINITY),
+                    Value::Double(f64::NAN),
+                    Value::Double(f64::INFINITY),
+                ],
+                "+Infinity|(Infinity)|NAN| Infinity",
+            ),
+            ("%#.0f|%#.0e", vec![Value::Double(2.5), Value::Double(2.5)], "3.|3.e+00"),
+            (
+                "%h|%h",
+                vec![
+                    Value::long_or_big("12345678901234567890123".parse().unwrap()),
+                    Value::from(vec![Value::Int(1), Value::Int(2)]),
+                ],
+                "855f9472|3e2",
+            ),
             ("%s%%%n%b%c", vec![Value::Null, Value::Bool(true), Value::Int(65)], "null%\ntrueA"),
         ] {
             assert_eq!(format(text, &args).unwrap(), wanted, "{text}");
@@ -371,6 +426,7 @@ mod tests {
             ("%+x", vec![Value::Long(1)]),
             ("%.d", vec![Value::Long(1)]),
             ("%5n%-9%", vec![]),
+            ("%0$s", vec![Value::from("a")]),
         ] {
             assert!(format(text, &args).is_err(), "{text}");
         }

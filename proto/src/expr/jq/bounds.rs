@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 
 use jaq_core::native::{Filter, bome, run, v};
 use jaq_core::{Native, RunPtr};
-use jaq_json::{Num, Val};
+use jaq_json::{Error, Num, Val};
 
 use super::Data;
 use crate::expr::json::JSON_DEPTH_MAX;
@@ -134,9 +134,43 @@ fn whole(value: Val) -> Val {
     }
 }
 
+/// `left / right`, which nothing divides by zero.
+fn quotient(left: Val, right: Val) -> Result<Val, Error> {
+    match &right {
+        Val::Num(number) if is_zero(number) => Err(Error::str("division by zero")),
+        _ => left / right,
+    }
+}
+
+/// `left % right` of the numbers without their decimals.
+fn remainder(left: Val, right: Val) -> Result<Val, Error> {
+    cut(left) % cut(right)
+}
+
+/// The float of a number that is written with a point.
+fn float(number: &Num) -> Option<f64> {
+    match number {
+        Num::Float(float) => Some(*float),
+        Num::Dec(digits) => digits.parse().ok(),
+        Num::Int(_) | Num::BigInt(_) => None,
+    }
+}
+
+fn is_zero(number: &Num) -> bool {
+    matches!(number, Num::Int(0)) || float(number) == Some(0.0)
+}
+
+fn cut(value: Val) -> Val {
+    let Val::Num(number) = &value else { return value };
+    match float(number) {
+        Some(float) if float.abs() < WHOLE_FLOAT_MAX => Val::Num(Num::Int(float as isize)),
+        _ => value,
+    }
+}
+
 /// The functions that the definitions and the rewritten terms call; each answers true or stops the program.
 pub(super) fn natives() -> impl Iterator<Item = Filter<Native<Data>>> {
-    let plain: [Filter<RunPtr<Data>>; 6] = [
+    let plain: [Filter<RunPtr<Data>>; 8] = [
         ("_pay", v(0), |_| {
             pay(1);
             bome(Ok(Val::Bool(true)))
@@ -159,6 +193,16 @@ pub(super) fn natives() -> impl Iterator<Item = Filter<Native<Data>>> {
             let left = cv.0.pop_var();
             pay_product(&left, &right);
             bome(left * right)
+        }),
+        ("_quotient", v(2), |mut cv| {
+            let right = cv.0.pop_var();
+            let left = cv.0.pop_var();
+            bome(quotient(left, right))
+        }),
+        ("_remainder", v(2), |mut cv| {
+            let right = cv.0.pop_var();
+            let left = cv.0.pop_var();
+            bome(remainder(left, right))
         }),
     ];
     plain.into_iter().map(|filter| run::<Data>(filter))

@@ -19,6 +19,12 @@ const CHEAP: [&str; 17] = [
     "recurse", "true", "false", "null",
 ];
 
+/// Functions of mathematics, whose results lose their point where they are whole.
+const MATHEMATICS: [&str; 20] = [
+    "sqrt", "pow", "log", "log2", "log10", "exp", "exp2", "exp10", "fabs", "cbrt", "sin", "cos", "tan", "asin", "acos",
+    "atan", "trunc", "rint", "fmin", "fmax",
+];
+
 /// The program as the body of a definition; `None` when it defines a function in terms of itself or uses a name of ours.
 pub(super) fn definition(program: T<'_>) -> Option<Def<&str>> {
     let body = Rewriter { enclosing: Vec::new(), depth: 0 }.term(program)?;
@@ -44,6 +50,16 @@ fn grown(term: T<'_>) -> T<'_> {
 /// The result of arithmetic: a whole number loses its point, as in Kestra.
 fn computed(term: T<'_>) -> T<'_> {
     pipe(grown(term), call("_whole"))
+}
+
+/// Ours where the outcome must be bounded, or is another one than jaq's.
+fn calculation<'s>(math: Math, left: T<'s>, right: T<'s>) -> T<'s> {
+    match math {
+        Math::Mul => Term::Call("_product", vec![left, right]),
+        Math::Div => Term::Call("_quotient", vec![left, right]),
+        Math::Rem => Term::Call("_remainder", vec![left, right]),
+        _ => Term::BinOp(Box::new(left), BinaryOp::Math(math), Box::new(right)),
+    }
 }
 
 fn measured(term: T<'_>) -> T<'_> {
@@ -153,17 +169,13 @@ impl<'s> Rewriter<'s> {
             }
             BinaryOp::Comma => join(left, BinaryOp::Comma, right),
             BinaryOp::Alt | BinaryOp::Or | BinaryOp::And => join(stepped(left), operator, stepped(right)),
-            BinaryOp::Math(Math::Mul) => computed(Term::Call("_product", vec![stepped(left), stepped(right)])),
-            BinaryOp::Math(_) => computed(join(stepped(left), operator, stepped(right))),
+            BinaryOp::Math(math) => computed(calculation(math, stepped(left), stepped(right))),
             BinaryOp::Cmp(_) => stepped(join(measured(left), operator, measured(right))),
             BinaryOp::Assign | BinaryOp::UpdateAlt => grown(join(left, operator, stepped(right))),
             BinaryOp::Update => grown(join(left, operator, grown(right))),
             BinaryOp::UpdateMath(math) => {
                 let operand = || Term::Var("$_operand");
-                let changed = match math {
-                    Math::Mul => Term::Call("_product", vec![Term::Id, operand()]),
-                    other => join(Term::Id, BinaryOp::Math(other), operand()),
-                };
+                let changed = calculation(math, Term::Id, operand());
                 let update = grown(join(left, BinaryOp::Update, grown(changed)));
                 join(stepped(right), BinaryOp::Pipe(Some(Pattern::Var("$_operand"))), update)
             }
@@ -191,7 +203,8 @@ impl<'s> Rewriter<'s> {
         if name.starts_with('_') || self.enclosing.contains(&name) {
             return None;
         }
-        let called = grown(Term::Call(name, self.terms(args)?));
+        let called = Term::Call(name, self.terms(args)?);
+        let called = if MATHEMATICS.contains(&name) { computed(called) } else { grown(called) };
         Some(if CHEAP.contains(&name) { called } else { pipe(call("_measured"), called) })
     }
 

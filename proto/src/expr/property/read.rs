@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use super::PropertyError;
 use crate::expr::arithmetic::truncated;
 use crate::expr::dates::input::{Given, iso, iso_time};
+use crate::expr::filters::number::{float32, float64};
 use crate::expr::host::{Host, duration};
+use crate::expr::json::{self, Decimals, Trailing};
 use crate::expr::map::Map;
 use crate::expr::value::Value;
 
@@ -99,17 +101,27 @@ fn kind_named(name: &str) -> Result<Kind, PropertyError> {
     Kind::named(name).ok_or_else(|| PropertyError::kind(name, "a type of properties"))
 }
 
-/// The text as the type; empty text is an absent value of all types but texts and collections.
+/// The first JSON value of a text.
+pub(super) fn json(text: &str) -> Option<Value> {
+    json::read(text, Decimals::Exact, Trailing::Ignored).ok()
+}
+
+/// The text as the type itself, or as JSON whose value is read as the type. `None` is null, and blank text for most types.
 pub(super) fn text(text: &str, kind: &str) -> Result<Option<Value>, PropertyError> {
+    let parsed = || json(text).ok_or_else(|| PropertyError::kind(text, kind));
     if kind.starts_with("List<") || kind.starts_with("Map<") {
-        let parsed = Value::from_json(text).map_err(|_| PropertyError::kind(text, kind))?;
-        return value(&parsed, kind).map(Some);
+        return value(&parsed()?, kind).map(Some);
     }
-    match kind_named(kind)? {
-        Kind::String | Kind::Object => Ok(Some(Value::from(text))),
-        _ if text.is_empty() => Ok(None),
-        kind => scalar(&Value::from(text), kind).map(Some),
+    let kind = kind_named(kind)?;
+    let needs_text = matches!(kind, Kind::String | Kind::Object | Kind::Map | Kind::State | Kind::Uri);
+    if text.trim().is_empty() && !needs_text {
+        return Ok(None);
     }
+    match of_text(text, kind) {
+        Some(read) => Ok(Some(read)),
+        None => scalar(&parsed()?, kind).map(Some),
+    }
+    .map(|read| read.filter(|read| !read.is_null()))
 }
 
 /// A value that was read from JSON as the type.
@@ -139,27 +151,26 @@ fn one(member: &Value, kind: &str) -> Read {
     }
 }
 
-/// Reads text as the type itself, then as JSON whose value is read as the type.
 fn scalar(value: &Value, kind: Kind) -> Read {
-    let wrong = || PropertyError::kind(value.print(), &format!("{kind:?}"));
-    let Some(text) = value.as_text() else { return of_json(value, kind).ok_or_else(wrong) };
-    if let Some(read) = of_text(text.trim(), kind) {
-        return Ok(read);
-    }
-    let parsed = Value::from_json(text).map_err(|_| wrong())?;
-    match &parsed {
-        Value::Text(inner) => of_text(inner, kind).ok_or_else(wrong),
-        other => of_json(other, kind).ok_or_else(wrong),
-    }
+    let read = match value {
+        Value::Null => Some(Value::Null),
+        Value::Text(text) => of_text(text, kind),
+        other => of_json(other, kind),
+    };
+    read.ok_or_else(|| PropertyError::kind(value.print(), &format!("{kind:?}")))
 }
 
 fn of_text(text: &str, kind: Kind) -> Option<Value> {
+    if matches!(kind, Kind::String | Kind::Object) {
+        return Some(Value::from(text));
+    }
+    let text = text.trim();
     Some(match kind {
         Kind::String | Kind::Object => Value::from(text),
         Kind::Integer => Value::Int(text.parse().ok()?),
         Kind::Long => Value::Long(text.parse().ok()?),
-        Kind::Double => Value::Double(text.parse().ok()?),
-        Kind::Float => Value::Float(text.parse().ok()?),
+        Kind::Double => Value::Double(float64(text)?),
+        Kind::Float => Value::Float(float32(text)?),
         Kind::Boolean => match text {
             "true" | "True" | "TRUE" => Value::Bool(true),
             "false" | "False" | "FALSE" => Value::Bool(false),
@@ -170,11 +181,32 @@ fn of_text(text: &str, kind: Kind) -> Option<Value> {
         Kind::ZonedDateTime => Host::Zoned(moment(text)?.to_zoned_datetime(TimeZone::UTC)).into(),
         Kind::LocalDate => Host::Date(local(text)?.date()).into(),
         Kind::LocalDateTime if text.contains('T') => Host::DateTime(local(text)?).into(),
+        Kind::LocalTime if text.contains('T') => match iso(text)? {
+            Given::Local(at) => Host::Time(at.time()).into(),
+            Given::Moment(_) => return None,
+        },
         Kind::LocalTime => Host::Time(iso_time(text)?).into(),
-        Kind::Uri if !text.contains(char::is_whitespace) => Host::Uri(text.into()).into(),
+        Kind::Uri if is_uri(text) => Host::Uri(text.into()).into(),
         Kind::State if STATES.contains(&text) => Host::Enum(text.into()).into(),
         Kind::LocalDateTime | Kind::Uri | Kind::State | Kind::Map => return None,
     })
+}
+
+/// Whether the text can be an address: no characters that need escaping, and a scheme that is one.
+fn is_uri(text: &str) -> bool {
+    let needs_escape = |c: char| c.is_whitespace() || c.is_control() || "\"<>\\^`{|}[]".contains(c);
+    let escaped = |rest: &str| rest.len() >= 2 && rest.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit);
+    let scheme = text.split(['/', '?', '#']).next().and_then(|first| first.split_once(':'));
+    let is_scheme = |name: &str, rest: &str| {
+        let mut letters = name.bytes();
+        letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+            && letters.all(|letter| letter.is_ascii_alphanumeric() || b"+-.".contains(&letter))
+            && (!rest.is_empty() || text.len() > name.len() + 1)
+    };
+    !text.contains(needs_escape)
+        && text.split('%').skip(1).all(escaped)
+        && text.matches('#').count() <= 1
+        && scheme.is_none_or(|(name, rest)| is_scheme(name, rest))
 }
 
 fn moment(text: &str) -> Option<Timestamp> {
@@ -192,22 +224,33 @@ fn local(text: &str) -> Option<jiff::civil::DateTime> {
     }
 }
 
+/// The moment so many seconds after 1970.
+fn since_epoch(seconds: f64) -> Option<Timestamp> {
+    let nanos = jiff::SignedDuration::try_from_secs_f64(seconds).ok()?.as_nanos();
+    Timestamp::from_nanosecond(nanos).ok()
+}
+
+/// 2^63, from which on a float is no 64-bit whole number.
+const LONG_LIMIT: f64 = 9_223_372_036_854_775_808.0;
+
 fn of_json(value: &Value, kind: Kind) -> Option<Value> {
     let number = value.as_f64();
     Some(match kind {
         Kind::Integer => Value::Int(i32::try_from(truncated(value)?).ok()?),
-        Kind::Long => Value::Long(truncated(value)?),
+        Kind::Long if number?.abs() < LONG_LIMIT || value.as_i64().is_some() => Value::Long(truncated(value)?),
         Kind::Double => Value::Double(number?),
         Kind::Float => Value::Float(number? as f32),
         Kind::Boolean => match value {
             Value::Bool(truth) => Value::Bool(*truth),
-            Value::Int(number) => Value::Bool(*number != 0),
+            Value::Int(_) | Value::Long(_) | Value::Big(_) => Value::Bool(value.as_i64() != Some(0)),
             _ => return None,
         },
         Kind::Duration => Host::Duration(jiff::SignedDuration::try_from_secs_f64(number?).ok()?).into(),
-        Kind::Instant => {
-            let nanos = jiff::SignedDuration::try_from_secs_f64(number?).ok()?.as_nanos();
-            Host::Instant(Timestamp::from_nanosecond(nanos).ok()?).into()
+        Kind::Instant => Host::Instant(since_epoch(number?)?).into(),
+        Kind::ZonedDateTime => Host::Zoned(since_epoch(number?)?.to_zoned_datetime(TimeZone::UTC)).into(),
+        Kind::LocalDate => {
+            let days = jiff::Span::new().try_days(value.as_i64()?).ok()?;
+            Host::Date(jiff::civil::date(1970, 1, 1).checked_add(days).ok()?).into()
         }
         Kind::Map => Value::from(value.as_map()?.clone()),
         _ => return None,

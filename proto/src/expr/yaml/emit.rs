@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 
-use super::scalar;
 use crate::expr::access::iterated;
 use crate::expr::host::Host;
 use crate::expr::value::Value;
@@ -110,14 +109,11 @@ fn text_to(text: &str, indent: usize, out: &mut String) {
     if text.is_empty() {
         return out.push_str("\"\"");
     }
-    if text.contains('\n') && !text.contains(['\t', '\r']) {
+    let is_block = text.contains('\n') && !text.contains(['\t', '\r']) && !text.contains(" \n") && !text.ends_with(' ');
+    if is_block {
         return block(text, indent, out);
     }
-    match style(text) {
-        Style::Plain => out.push_str(text),
-        Style::Single => out.push_str(&format!("'{}'", text.replace('\'', "''"))),
-        Style::Double => double_quoted(text, out),
-    }
+    styled(text, style(text), out);
 }
 
 /// Lines behind `|`, with a `-` when there is no line break at the end.
@@ -146,25 +142,64 @@ enum Style {
     Double,
 }
 
-fn style(text: &str) -> Style {
-    if text.chars().any(|char| char.is_control()) {
-        return Style::Double;
-    }
-    if text.starts_with(' ') || text.ends_with(' ') {
-        return Style::Single;
-    }
-    let is_word = !matches!(scalar::read(text), Value::Text(_))
-        && !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
-    let is_special = is_word || matches!(text, "y" | "Y" | "n" | "N" | "true" | "false");
-    let starts = text
-        .starts_with(['{', '}', '[', ']', ',', '&', '*', '#', '|', '>', '!', '%', '@', '`', '"', '\'', '?', '-', ':']);
-    let starts = starts && !starts_like_number(text);
-    let inside = text.contains(": ") || text.contains(" #") || text.ends_with(':');
-    if is_special || starts || inside { Style::Double } else { Style::Plain }
+/// Words that would not read as text.
+const RESERVED: [&str; 26] = [
+    "", "false", "False", "FALSE", "n", "N", "no", "No", "NO", "null", "Null", "NULL", "on", "On", "ON", "off", "Off",
+    "OFF", "true", "True", "TRUE", "y", "Y", "yes", "Yes", "YES",
+];
+
+fn is_reserved(text: &str) -> bool {
+    RESERVED.contains(&text) || text.starts_with('~')
 }
 
-fn starts_like_number(text: &str) -> bool {
-    text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+/// Whether the text has a character that means something in YAML, wherever it stands.
+fn has_structure(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_blank = |byte: Option<&u8>| byte.is_none_or(|byte| matches!(byte, b' ' | b'\t'));
+    bytes.iter().enumerate().any(|(at, byte)| match byte {
+        b'[' | b']' | b'{' | b'}' | b',' => true,
+        b'#' => at == 0 || is_blank(bytes.get(at - 1)),
+        b':' => is_blank(bytes.get(at + 1)),
+        _ => false,
+    })
+}
+
+fn style(text: &str) -> Style {
+    if is_reserved(text) || has_structure(text) { Style::Double } else { plain_or_quoted(text) }
+}
+
+/// Plain unless that would read as something else: then single quotes, and double ones for what needs an escape.
+fn plain_or_quoted(text: &str) -> Style {
+    if text.chars().any(char::is_control) {
+        return Style::Double;
+    }
+    let mut chars = text.chars();
+    let (first, second) = (chars.next(), chars.next());
+    let is_indicator = match first {
+        Some('-' | '?' | ':') => second.is_none_or(|next| next == ' '),
+        Some(first) => "#,[]{}&*!|>'\"%@`".contains(first),
+        None => true,
+    };
+    let has_mark = text.starts_with("---") || text.starts_with("...") || text.contains(": ") || text.contains(" #");
+    let has_edge = text.starts_with(' ') || text.ends_with(' ') || text.ends_with(':');
+    if is_indicator || has_mark || has_edge { Style::Single } else { Style::Plain }
+}
+
+fn styled(text: &str, style: Style, out: &mut String) {
+    match style {
+        Style::Plain => out.push_str(text),
+        Style::Single => out.push_str(&format!("'{}'", text.replace('\'', "''"))),
+        Style::Double => double_quoted(text, out),
+    }
+}
+
+/// A key is quoted when it is reserved or starts like a number; commas and brackets inside do not matter.
+fn quoted_key(key: &str) -> String {
+    let mut out = String::new();
+    let like_a_number = key.starts_with(|c: char| c.is_ascii_digit() || "-+.".contains(c));
+    let style = if is_reserved(key) || like_a_number { Style::Double } else { plain_or_quoted(key) };
+    styled(key, style, &mut out);
+    out
 }
 
 fn double_quoted(text: &str, out: &mut String) {
@@ -183,14 +218,52 @@ fn double_quoted(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Keys are quoted where a scalar of theirs would not be text.
-fn quoted_key(key: &str) -> String {
-    let mut out = String::new();
-    let is_number = !key.is_empty() && !matches!(scalar::read(key), Value::Text(_));
-    match style(key) {
-        Style::Plain if !is_number && !key.is_empty() => out.push_str(key),
-        Style::Single => out.push_str(&format!("'{}'", key.replace('\'', "''"))),
-        Style::Plain | Style::Double => double_quoted(key, &mut out),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_quoted_where_they_would_read_as_something_else() {
+        for (text, wanted) in [
+            ("a,b,,c,", r#""a,b,,c,""#),
+            ("a [b]", r#""a [b]""#),
+            ("# c", r##""# c""##),
+            ("a #b", r##""a #b""##),
+            ("a#b:c", "a#b:c"),
+            ("a:", r#""a:""#),
+            ("~x", r#""~x""#),
+            ("- a", "'- a'"),
+            ("-", "'-'"),
+            ("-a", "-a"),
+            ("*a", "'*a'"),
+            ("@a", "'@a'"),
+            ("'q'", "'''q'''"),
+            ("\"q\"", "'\"q\"'"),
+            ("? a", "'? a'"),
+            ("?a", "?a"),
+            ("---", "'---'"),
+            ("a ", "'a '"),
+            ("yes", r#""yes""#),
+            ("1.5", "1.5"),
+            ("a\tb", r#""a\tb""#),
+            ("a \nb", r#""a \nb""#),
+        ] {
+            assert_eq!(write(&Value::from(text)), format!("{wanted}\n"), "{text}");
+        }
     }
-    out
+
+    #[test]
+    fn keys_are_quoted_where_they_are_reserved_or_start_like_numbers() {
+        for (key, wanted) in [
+            ("a,b", "a,b"),
+            ("1x", r#""1x""#),
+            ("-a", r#""-a""#),
+            ("n", r#""n""#),
+            ("a: b", "'a: b'"),
+            ("[a]", "'[a]'"),
+            ("", r#""""#),
+        ] {
+            assert_eq!(quoted_key(key), wanted, "{key}");
+        }
+    }
 }

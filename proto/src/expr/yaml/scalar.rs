@@ -27,7 +27,7 @@ fn number(text: &str) -> Option<Value> {
         _ => {}
     }
     let plain = digits.replace('_', "");
-    for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] {
+    for (prefix, radix) in [("0x", 16), ("0b", 2)] {
         if let Some(digits) = plain.strip_prefix(prefix) {
             let number = i64::from_str_radix(digits, radix).ok()?;
             return Some(Value::integer(if sign.is_empty() { number } else { -number }));
@@ -45,4 +45,15 @@ fn number(text: &str) -> Option<Value> {
         return None;
     }
     format!("{sign}{plain}").parse().ok().map(Value::Double)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octal_numbers_start_with_a_zero_alone() {
+        assert_eq!((read("017"), read("0b11")), (Value::Int(15), Value::Int(3)));
+        assert_eq!(read("0o17"), Value::from("0o17"));
+    }
 }
