@@ -15,6 +15,7 @@ FUNCTIONS = set(
     " nanoId now printContext randomInt randomPort range read render renderOnce secret subflow tasksWithState uuid yaml json"
     " currentEachOutput block parent and or not is isIn contains equals if elseif for in set macro".split()
 )
+TAGS = set("block endblock filter endfilter macro endmacro if elseif else endif for endfor set raw endraw verbatim endverbatim".split())
 TESTS = set("defined empty even iterable json map null odd".split())
 QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", re.S)
 NAME = r"([A-Za-z_]\w*)"
@@ -29,6 +30,8 @@ def is_wrong(text):
     if openings > len(whole):
         return True
     if len(re.findall(r"\{%-?\s*(?:if|for|filter|block|macro)\b", text)) != len(re.findall(r"\{%-?\s*end", text)):
+        return True
+    if any(tag and not set(re.findall(r"\w+", tag)[:1]) <= TAGS for _, tag in whole):
         return True
     return any(_is_wrong(printed or tag, bool(printed)) for printed, tag in whole)
 
