@@ -58,7 +58,9 @@ def _expressions(text):
     """Each expression or tag of a text, with whether it is printed; None for one that does not end."""
     found, place = [], 0
     while opening := OPENING.search(text, place):
-        closing = re.compile(r"(?:" + QUOTED.pattern + r"|.)*?(" + ("}}" if opening[0] == "{{" else "%}") + ")", re.S)
+        # A quote begins a text and nothing else, so that there is one way only to read on.
+        end = "}}" if opening[0] == "{{" else "%}"
+        closing = re.compile(rf"(?:{QUOTED.pattern}|[^'\"])*?({end})", re.S)
         inner = closing.match(text, opening.end())
         if inner is None:
             return [*found, None]
