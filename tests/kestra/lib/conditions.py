@@ -170,7 +170,7 @@ LATER = re.compile(
     | ^\ *-?\ type:\ (ION|FORM|REUSABLE_INPUTS)\b
     | \btype:\ FILE\b(?!.*required:\ false)(?!\n(\ \ \ \ .*\n)*\ \ \ \ required:\ false)
     | core\.condition\.(PublicHoliday|Execution\w+|HasRetryAttempt|Flow\w*|Variable\w*|DateTime(Condition)?\b)
-    | ^\ +type:\ io\.kestra\.plugin\.core\.(?!http|trigger)\S+\n(\ {4,}.*\n)*\ {4,}(timeout|logToFile|workerSelector):
+    | ^\ +type:\ io\.kestra\.plugin\.core\.(?!http|trigger)\S+\n(\ {4}.*\n)*\ {4,}(timeout|logToFile|workerSelector):
     | ^\ +(formData|params|encryptBody|auth|proxy|ssl|logs|defaultCharset|enabledTcpExtendedKeepAlive):
     | ^\ +fetchType:\ STORE\b
     """,

@@ -34,11 +34,15 @@ DANGLING = re.compile(
 OPERATORS = re.compile(r"\b(?:and|or|not|is|in|isIn|contains|equals)\b")
 # What is printed as it is.
 PLAIN = re.compile(r"\{#.*?#\}|\{%-?\s*(verbatim|raw)\s*-?%\}.*?\{%-?\s*end\1\s*-?%\}", re.S)
+# Values of YAML in quotes, on one line.
+SINGLE, DOUBLE = re.compile(r"(?<=[:-] )'((?:[^'\n]|'')*)'"), re.compile(r'(?<=[:-] )"((?:[^"\\\n]|\\.)*)"')
 OPENING = re.compile(r"\{\{|\{%")
 
 
 def is_wrong(text):
-    """Whether one of the expressions in a text is wrong."""
+    """Whether one of the expressions in a document, or in a text, is wrong."""
+    text = SINGLE.sub(lambda value: value[1].replace("''", "'"), text)
+    text = DOUBLE.sub(lambda value: value[1].replace('\\"', '"'), text)
     found = _expressions(PLAIN.sub("", text))
     if None in found:
         return True
