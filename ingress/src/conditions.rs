@@ -38,10 +38,20 @@ fn rendered(template: &Template, call: &Call<'_>) -> Result<String, NoAnswer> {
     call.render(template).map(|rendered| rendered.text).map_err(|error| NoAnswer::Render(Box::new(error)))
 }
 
+/// A text counts as true unless it is blank or says `false`. What is blank is Kestra's notion, and so Java's: a blank that
+/// keeps words together is something, as is one beside `false` that is wider than a space.
+fn is_true(text: &str) -> bool {
+    const KEPT_TOGETHER: [char; 3] = ['\u{a0}', '\u{2007}', '\u{202f}'];
+    let is_blank = |letter: char| {
+        matches!(letter, '\u{1c}'..='\u{1f}') || letter.is_whitespace() && !KEPT_TOGETHER.contains(&letter)
+    };
+    !text.chars().all(is_blank) && text.trim_matches(|letter| letter <= ' ') != "false"
+}
+
 fn holds(condition: &Condition, call: &Call<'_>) -> Result<bool, NoAnswer> {
     let day = |date: &Template| at(date, call).map(|at| at.local.date());
     Ok(match condition {
-        Condition::Expression { expression } => !matches!(rendered(expression, call)?.trim(), "" | "false"),
+        Condition::Expression { expression } => is_true(&rendered(expression, call)?),
         Condition::Not { conditions } => !any(conditions, call)?,
         Condition::Or { conditions } => any(conditions, call)?,
         Condition::DayWeek { date, day_of_week } => day(date)?.weekday() == *day_of_week,
@@ -139,4 +149,19 @@ fn is_nth(day: Date, weekday: Weekday, nth: DayInMonth) -> bool {
         DayInMonth::Last => day.day() > day.days_in_month() - 7,
     };
     day.weekday() == weekday && is_place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_true;
+
+    #[test]
+    fn blank_texts_and_false_are_not_true() {
+        for text in ["", " ", "\t\r\n", "\u{2003}", "\u{1f}", "false", " false ", "false\n"] {
+            assert!(!is_true(text), "{text:?}");
+        }
+        for text in ["true", "0", "no", "False", "[]", "\u{a0}", "\u{2003}false", "false false"] {
+            assert!(is_true(text), "{text:?}");
+        }
+    }
 }

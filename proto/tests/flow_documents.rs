@@ -276,6 +276,7 @@ fn properties_about_polling_change_nothing_about_a_webhook_and_are_checked_all_t
     for (line, words) in [
         ("logLevel: LOUD", "triggers[0].logLevel: Cannot deserialize value from String \"LOUD\""),
         ("stopAfter: [NOPE]", "triggers[0].stopAfter[0]: Cannot deserialize value from String \"NOPE\""),
+        ("workerSelector: {nope: 1}", "triggers[0].workerSelector.nope: Unrecognized field \"nope\""),
         ("allowConcurrent: maybe", "triggers[0].allowConcurrent: Cannot deserialize value of type `boolean`"),
     ] {
         let found = faults(&format!("{HEAD}{TASKS}{HOOK}    key: k\n    {line}\n"));
@@ -308,7 +309,7 @@ fn what_does_not_run_yet_is_refused_and_not_ignored() {
         ("retry:\n  type: constant\n  interval: PT1S\n", "retry: `retry` is not supported yet"),
         (
             "errors:\n  - id: s\n    type: io.kestra.plugin.core.flow.Pause\n",
-            "errors[0].type: the task type `flow.Pause` is not supported yet",
+            "errors[0].type: the task type `io.kestra.plugin.core.flow.Pause` is not supported yet",
         ),
         ("inputs:\n  - id: a\n    type: FORM\n", "inputs[0].type: the input type `FORM` is not supported yet"),
     ] {
@@ -319,6 +320,153 @@ fn what_does_not_run_yet_is_refused_and_not_ignored() {
         let faults = faults(&format!("{HEAD}{TASKS}    {line}\n"));
         assert!(faults.len() == 1 && faults[0].contains("support"), "{faults:?}");
     }
+}
+
+#[test]
+fn what_does_not_run_yet_is_checked_as_what_runs() {
+    for (lines, words) in [
+        ("taskCache: {enabled: maybe}", "tasks[0].taskCache.enabled: \"maybe\" is not a boolean"),
+        ("taskCache: {enabled: true, ttl: soon}", "tasks[0].taskCache.ttl: "),
+        ("taskCache: {enabled: true, nope: 1}", "tasks[0].taskCache.nope: Unrecognized field \"nope\""),
+        ("logToFile: maybe", "tasks[0].logToFile: \"maybe\" is not a boolean"),
+        ("assets: {inputs: a}", "tasks[0].assets.inputs: Cannot deserialize value of type `list`"),
+        (
+            "workerSelector: {match: SOME}",
+            "tasks[0].workerSelector.match: Cannot deserialize value from String \"SOME\"",
+        ),
+    ] {
+        let found = faults(&format!("{HEAD}{TASKS}    {lines}\n"));
+        assert!(found.iter().any(|fault| fault.starts_with(words)), "{found:?}");
+    }
+    for (task, words) in [
+        ("http.Request\n    uri: x\n    params: abc\n", "tasks[0].params: Cannot deserialize value of type `map`"),
+        ("http.Download\n    uri: x\n    options: {nope: 1}\n", "tasks[0].options.nope: Unrecognized field \"nope\""),
+        ("log.PurgeLogs\n", "tasks[0].endDate: must not be null"),
+    ] {
+        let found = faults(&format!("{HEAD}tasks:\n  - id: t\n    type: io.kestra.plugin.core.{task}"));
+        assert!(found.iter().any(|fault| fault.starts_with(words)), "{found:?}");
+    }
+}
+
+#[test]
+fn times_of_a_schedule_are_checked_although_nothing_runs_by_them_yet() {
+    let schedule = |lines: &str| {
+        faults(&format!("{HEAD}{TASKS}triggers:\n  - id: s\n    type: io.kestra.plugin.core.trigger.Schedule\n{lines}"))
+    };
+    for (cron, words) in [
+        ("every day", "triggers[0].cron: invalid cron expression 'every day': Cron expression contains 2 parts"),
+        ("99 * * * *", "triggers[0].cron: invalid cron expression '99 * * * *': 99 is not in the range [0, 59]"),
+        ("0 1-24 * * *", "triggers[0].cron: invalid cron expression '0 1-24 * * *': 24 is not"),
+        ("0 0 0 0 * *", "triggers[0].cron: invalid cron expression '0 0 0 0 * *': 0 is not"),
+    ] {
+        let found = schedule(&format!("    cron: '{cron}'\n"));
+        assert!(found.iter().any(|fault| fault.starts_with(words)), "{found:?}");
+    }
+    for cron in ["*/15 9-17 * * MON-FRI", "@daily", "0 0 1,15 * 7", "30 0 0 1 1 *"] {
+        assert_eq!(schedule(&format!("    cron: '{cron}'\n")).len(), 1, "{cron}");
+    }
+    assert_eq!(schedule("    cron: '@daily'\n    timezone: Europe/Paris\n").len(), 1);
+    let found = schedule("    cron: '@daily'\n    timezone: Mars/X\n");
+    assert!(found.iter().any(|fault| fault.contains("invalid timezone 'Mars/X'")), "{found:?}");
+}
+
+#[test]
+fn an_id_that_says_nothing_breaks_two_rules() {
+    for (source, path) in [
+        (format!("id:\nnamespace: a\n{TASKS}"), "id"),
+        (format!("id: a\nnamespace: \"\"\n{TASKS}"), "namespace"),
+        (format!("{HEAD}{}", TASKS.replacen("id: t", "id: ' '", 1)), "tasks[0].id"),
+        (format!("{HEAD}inputs:\n  - id:\n    type: STRING\n{TASKS}"), "inputs[0].id"),
+    ] {
+        let found = faults(&source);
+        let words = [format!("{path}: must not be blank at line"), format!("{path}: must match \"^[a-z")];
+        assert!(words.iter().all(|words| found.iter().any(|fault| fault.starts_with(words))), "{found:?}");
+    }
+}
+
+#[test]
+fn keys_of_labels_are_letters_of_any_alphabet_and_begin_small() {
+    for key in ["team", "teamName", "größe", "a-b_c.d1", "system.readOnly"] {
+        assert_eq!(faults(&format!("{HEAD}labels:\n  {key}: x\n{TASKS}")), [""; 0], "{key}");
+    }
+    for key in ["Team", "1a", "-a", "a b", "ß!", "a/b"] {
+        let found = faults(&format!("{HEAD}labels:\n  {key}: x\n{TASKS}"));
+        assert!(found.len() == 1 && found[0].contains("Invalid label key."), "{found:?}");
+    }
+}
+
+#[test]
+fn what_the_server_writes_into_a_flow_is_checked_and_nothing_else() {
+    let written = "revision: 7\ndeleted: false\ntenantId: main\nupdated: 2026-01-01T00:00:00Z\n";
+    assert_eq!(faults(&format!("{HEAD}{written}{TASKS}")), [""; 0]);
+    for (line, words) in
+        [("revision: abc", "revision: "), ("deleted: maybe", "deleted: "), ("updated: [a]", "updated: ")]
+    {
+        let found = faults(&format!("{HEAD}{line}\n{TASKS}"));
+        assert!(found.len() == 1 && found[0].starts_with(words), "{found:?}");
+    }
+}
+
+#[test]
+fn every_wait_is_shorter_than_all_attempts_together() {
+    let random = |limits: &str| {
+        faults(&format!(
+            "{HEAD}{TASKS}    retry:\n      type: random\n      minInterval: PT10S\n{limits}      maxAttempts: 2\n"
+        ))
+    };
+    assert_eq!(random("      maxInterval: PT20S\n      maxDuration: PT30S\n"), [""; 0]);
+    let found = random("      maxInterval: PT20S\n      maxDuration: PT15S\n");
+    assert!(found.len() == 1 && found[0].contains("'maxInterval' must be less than 'maxDuration'"), "{found:?}");
+    assert_eq!(random("      maxInterval: PT20S\n      maxDuration: PT5S\n").len(), 2);
+}
+
+#[test]
+fn what_an_input_begins_with_fits_its_type_and_is_said_once() {
+    let input = |lines: &str| faults(&format!("{HEAD}inputs:\n  - id: a\n{lines}{TASKS}"));
+    for (lines, words) in [
+        ("    type: STRING\n    defaults: [a]\n", "inputs[0].defaults: Cannot deserialize value of type `text`"),
+        ("    type: INT\n    prefill: {a: b}\n", "inputs[0].prefill: Cannot deserialize value of type `text`"),
+        ("    type: MULTISELECT\n    values: [a]\n    prefill: {a: b}\n", "inputs[0].prefill: Cannot deserialize"),
+        (
+            "    type: STRING\n    defaults: x\n    prefill: y\n",
+            "inputs[0]: Inputs with a default value cannot also have a prefill.",
+        ),
+    ] {
+        let found = input(lines);
+        assert!(found.iter().any(|fault| fault.starts_with(words)), "{found:?}");
+    }
+    assert_eq!(input("    type: JSON\n    defaults: {a: [1]}\n"), [""; 0]);
+}
+
+#[test]
+fn a_condition_about_conditions_has_some() {
+    for kind in ["Not", "Or"] {
+        let head = format!("    key: k\n    conditions:\n      - type: io.kestra.plugin.core.condition.{kind}\n");
+        for lines in ["", "        conditions: []\n"] {
+            let found = faults(&format!("{HEAD}{TASKS}{HOOK}{head}{lines}"));
+            assert!(
+                found.len() == 1 && found[0].starts_with("triggers[0].conditions[0].conditions: must not be"),
+                "{found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_name_with_a_dash_needs_brackets() {
+    let source = format!(
+        "{HEAD}inputs:\n  - id: a-b\n    type: STRING\n    defaults: x\ntasks:\n  - id: get-it\n    type: \
+         io.kestra.plugin.core.debug.Return\n    format: \"<in>\"\noutputs:\n  - id: o\n    type: STRING\n    value: \"<out>\"\n"
+    );
+    let with = |input: &str, output: &str| faults(&source.replace("<in>", input).replace("<out>", output));
+    let found = with("{{ inputs.a-b }}", "x {{outputs.get-it.value}}");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("tasks[0].format: Invalid Flow: Invalid input reference: use inputs[key-name]"),
+        "{found:?}"
+    );
+    assert!(found[1].starts_with("outputs[0].value: Invalid Flow: Invalid output reference"), "{found:?}");
+    assert_eq!(with("{{ inputs['a-b'] }} {{ inputs.c-d }}", "{{ outputs['get-it'].value }}"), [""; 0]);
 }
 
 #[test]

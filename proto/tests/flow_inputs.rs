@@ -112,6 +112,34 @@ fn refusals_use_kestras_words() {
 }
 
 #[test]
+fn dates_are_spelled_out_and_addresses_have_a_scheme() {
+    for (kind, given) in [
+        ("DATE", "2024-02-29"),
+        ("DATETIME", "2024-02-29T10:00:00Z"),
+        ("DATETIME", "2024-02-29T10:00:00+02:00"),
+        ("URI", "https://example.com/x?y=1"),
+        ("URI", "kestra:///a/b"),
+        ("URI", "mailto:a@b.c"),
+    ] {
+        let value = format!(r#"{{"a":"{given}"}}"#);
+        assert!(resolve(&format!("  - id: a\n    type: {kind}"), &value).is_ok(), "{kind} {given}");
+    }
+    for (kind, given) in [
+        ("DATE", "20240229"),
+        ("DATE", "2024-02-30"),
+        ("DATETIME", "20240229T100000Z"),
+        ("DATETIME", "2024-02-29 10:00:00Z"),
+        ("URI", "example.com"),
+        ("URI", "/x"),
+        ("URI", "http://"),
+        ("URI", "1a:x"),
+    ] {
+        let value = format!(r#"{{"a":"{given}"}}"#);
+        assert_eq!(faults(&format!("  - id: a\n    type: {kind}"), &value).len(), 1, "{kind} {given}");
+    }
+}
+
+#[test]
 fn every_bad_input_is_reported_in_the_order_of_the_flow() {
     let inputs = "  - id: a\n    type: INT\n  - id: b\n    type: BOOL\n  - id: c\n    type: STRING";
     assert_eq!(

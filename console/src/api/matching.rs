@@ -61,7 +61,7 @@ impl LabelMatch {
     /// `key:value`, as 1.3 writes it.
     pub(super) fn pair(text: &str) -> Result<Self, Problem> {
         let bad = || Code::Unprocessable.because(format!("`labels` is `{text}`, but must be `key:value`"));
-        let (key, value) = text.split_once(':').ok_or_else(bad)?;
+        let (key, value) = text.split_once(':').filter(|(key, _)| !key.is_empty()).ok_or_else(bad)?;
         Ok(Self { key: key.to_owned(), value: Match::exactly(value) })
     }
 

@@ -269,7 +269,7 @@ fn time_range(name: &str, text: &str, now_ms: i64) -> Result<Filter, Problem> {
 fn scope_filter(name: &str, text: &str) -> Result<Filter, Problem> {
     let (mut of_users, mut of_system) = (false, false);
     for scope in text.split(',') {
-        match scope {
+        match scope.to_ascii_uppercase().as_str() {
             "USER" => of_users = true,
             "SYSTEM" => of_system = true,
             _ => return Err(bad(name, scope, &"must be USER or SYSTEM")),
@@ -283,7 +283,7 @@ fn scope_filter(name: &str, text: &str) -> Result<Filter, Problem> {
 }
 
 fn origin(name: &str, text: &str) -> Result<Filter, Problem> {
-    match text {
+    match text.to_ascii_uppercase().as_str() {
         "CHILD" => Ok(Filter::Origin(Origin::Child)),
         "MAIN" => Ok(Filter::Origin(Origin::Main)),
         _ => Err(bad(name, text, &"must be CHILD or MAIN")),

@@ -79,8 +79,8 @@ pub(super) fn put(labels: &mut Vec<(String, String)>, name: &str, value: &str) {
 }
 
 fn is_key(key: &str) -> bool {
-    let inner = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-    key.starts_with(|first: char| first.is_ascii_lowercase()) && key.chars().all(inner)
+    let inner = |letter: char| letter.is_alphabetic() || letter.is_ascii_digit() || matches!(letter, '.' | '_' | '-');
+    key.starts_with(char::is_lowercase) && key.chars().all(inner)
 }
 
 fn bad(detail: &str) -> Problem {
@@ -107,6 +107,13 @@ mod tests {
     }
 
     #[test]
+    fn a_key_may_have_letters_of_any_alphabet() {
+        for good in ["team:a", "teamName:a", "größe:a", "a-b_c.d1:a"] {
+            assert!(given(&[good]).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
     fn the_correlation_id_is_as_given_else_the_key() {
         let id = ExecutionId::from_bytes([1; 16]);
         let last = |given: Given| given.of_execution(&[], Some("key"), &id).pop().unwrap().1;
@@ -127,6 +134,8 @@ mod tests {
             &["system.from:trigger"],
             &["a:1", "a:2"],
             &["A:1"],
+            &["Ä:1"],
+            &["1a:1"],
             &["a b:1"],
         ] {
             assert_eq!(given(bad).unwrap_err().code.status(), 422, "{bad:?}");

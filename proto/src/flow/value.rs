@@ -228,14 +228,22 @@ fn truth(value: &Value) -> Result<bool, String> {
 }
 
 fn instant(value: &Value) -> Result<Timestamp, String> {
-    value.host_text().trim().parse().map_err(|_| cannot(value, "Instant"))
+    let text = value.host_text();
+    let parsed = text.trim().parse().ok().filter(|_| is_spelled_out(&text) && text.contains(['T', 't']));
+    parsed.ok_or_else(|| cannot(value, "Instant"))
 }
 
 fn date(value: &Value) -> Result<civil::Date, String> {
-    match Host::parse("LocalDate", value.host_text().trim()) {
-        Some(Host::Date(day)) => Ok(day),
+    let text = value.host_text();
+    match Host::parse("LocalDate", text.trim()) {
+        Some(Host::Date(day)) if is_spelled_out(&text) => Ok(day),
         Some(_) | None => Err(cannot(value, "LocalDate")),
     }
+}
+
+/// Whether a date has its dashes: `20240229` is a date for ISO 8601, and none for Kestra.
+fn is_spelled_out(text: &str) -> bool {
+    text.trim().trim_start_matches(['-', '+']).split('T').next().is_some_and(|day| day.matches('-').count() >= 2)
 }
 
 fn time(value: &Value) -> Result<civil::Time, String> {
@@ -267,12 +275,21 @@ fn from_yaml(value: &Value) -> Result<Value, String> {
     }
 }
 
-/// An address: a text without blanks and the characters that no address holds.
+/// An address with its scheme, without blanks and the characters that no address holds.
 fn uri(value: &Value) -> Result<Value, String> {
     let text = value.host_text();
     let good =
         |character: char| !character.is_whitespace() && !character.is_control() && !"<>\"{}|\\^`".contains(character);
-    if text.chars().all(good) { Ok(Value::text(text)) } else { Err(cannot(value, "URI")) }
+    if has_scheme(&text) && text.chars().all(good) { Ok(Value::text(text)) } else { Err(cannot(value, "URI")) }
+}
+
+/// Whether a text begins as `https:` does, and goes on.
+fn has_scheme(text: &str) -> bool {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+    };
+    text.split_once(':').is_some_and(|(scheme, rest)| is_name(scheme) && !rest.trim_start_matches('/').is_empty())
 }
 
 fn email(value: &Value) -> Result<Value, String> {

@@ -6,14 +6,19 @@ Conditions about the call look at the request that started the execution, also f
 import base64
 import decimal
 import fnmatch
+import http
 import json
 import re
+import urllib.parse
 import zlib
 
 from . import expressions
 
 # The flows that were there from the beginning: source by `namespace/id`.
 FLOWS = {}
+
+# Statuses that IANA knows, the one that is reserved with them.
+STATUSES = {status.value for status in http.HTTPStatus} | {306}
 
 # Headers that are kept sealed.
 SENSITIVE = re.compile(
@@ -27,6 +32,12 @@ SENSITIVE = re.compile(
 DEPTH_OURS, DEPTH_KESTRAS = 500, 1000
 
 
+# How bodies are compressed, by the window that zlib must be told.
+CODINGS = {"gzip": [31], "x-gzip": [31], "deflate": [15, -15], "x-deflate": [15, -15]}
+# Names that Kestra's older parser reads at most.
+NAME_CHARS_MAX = 50_000
+
+
 def call(result):
     """The request that started the execution that a line is about; the line's own when it reads none."""
     request = result.record["request"]
@@ -38,10 +49,31 @@ def call(result):
 
 
 def text(request):
-    """The body as text, as far as it is one."""
+    """The body as text, as far as it is one: decompressed, and in its charset."""
     if encoded := request.get("body_base64") or request.get("bodyBase64"):
-        return base64.b64decode(encoded).decode("utf-8", "replace")
+        return _in_charset(_decompressed(base64.b64decode(encoded), request), request)
     return request.get("body") or ""
+
+
+def _value_of(request, name):
+    """The first value of a header."""
+    values = [value for own, value in request.get("headers", []) if str(own).lower() == name]
+    return str(values[0]) if values else ""
+
+
+def _decompressed(body, request):
+    for window in CODINGS.get(_value_of(request, "content-encoding").strip().lower(), []):
+        if _inflates(body, window):
+            return _inflated(body, window)
+    return body
+
+
+def _in_charset(body, request):
+    named = re.findall(r";\s*charset=([^;\s]+)", _value_of(request, "content-type"))
+    try:
+        return body.decode(named[-1] if named else "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
 
 
 def size(request):
@@ -136,8 +168,11 @@ LATER = re.compile(
     | ^(concurrency|retry|sla|checks|quotas|policyRefs|workerSelector):
     | ^\ +(taskCache|allowWarning|policyRefs|assets):
     | ^\ *-?\ type:\ (ION|FORM|REUSABLE_INPUTS)\b
-    | ^\ +type:\ io\.kestra\.plugin\.core\.(?!http|trigger)\S+\n(\ {4,}.*\n)*\ {4,}(timeout|logToFile|workerSelector):
-    | ^\ +(formData|params|encryptBody|auth|proxy|ssl):
+    | \btype:\ FILE\b(?!.*required:\ false)(?!\n(\ \ \ \ .*\n)*\ \ \ \ required:\ false)
+    | core\.condition\.(PublicHoliday|Execution\w+|HasRetryAttempt|Flow\w*|Variable\w*|DateTime(Condition)?\b)
+    | ^\ +type:\ io\.kestra\.plugin\.core\.(?!http|trigger)\S+\n(\ {4}.*\n)*\ {4,}(timeout|logToFile|workerSelector):
+    | ^\ +(formData|params|encryptBody|auth|proxy|ssl|logs|defaultCharset|enabledTcpExtendedKeepAlive):
+    | ^\ +fetchType:\ STORE\b
     """,
     re.X | re.M,
 )
@@ -150,6 +185,13 @@ def _uses_later(wanted, result):
     return (LATER.search(flow.replace("\r\n", "\n")) is not None) == wanted
 
 
+def _unregistered_status(wanted, result):
+    """Whether a flow says a `responseCode` that is no status; one that is rendered may be any."""
+    flow = result.record.get("flow") or text(result.record["request"])
+    said = re.findall(r"^ +responseCode: *[\"']?([^\"'{\n]+)[\"']?$", flow, re.M)
+    return any(not code.isdigit() or int(code) not in STATUSES for code in said) == wanted
+
+
 def _other_case(wanted, result):
     """The flow looks a header up in another case than it was sent in."""
     request = call(result)
@@ -159,6 +201,50 @@ def _other_case(wanted, result):
     sent = {str(name) for name, _ in request.get("headers", [])}
     missed = {name.lower() for name in asked - sent}
     return bool(missed & {name.lower() for name in sent}) == wanted
+
+
+# An address of a flow: of its webhook with a key, or of its executions.
+OF_WEBHOOK = re.compile(r"/executions/webhook/([^/?#]+)/([^/?#]+)/([^/?#]+)/?(?:[?#]|$)")
+OF_EXECUTIONS = re.compile(r"/executions/(?:trigger/)?(?!webhook/)([^/?#]+)/([^/?#]+)/?(?:validate)?(?:[?#]|$)")
+
+
+def _finds(wanted, result):
+    """Whether an address leads somewhere: to an enabled flow, and of a webhook to a trigger with that key."""
+    path = result.record["request"].get("path", "")
+    hook, run = OF_WEBHOOK.search(path), OF_EXECUTIONS.search(path)
+    place = hook or run
+    flow = FLOWS.get(f"{place[1]}/{place[2]}", "") if place else ""
+    found = flow != "" and not re.search(r"^disabled: true", flow, re.M)
+    return (found and (hook is None or _has_key(flow, urllib.parse.unquote(hook[3])))) == wanted
+
+
+def _has_key(flow, key):
+    """Whether a flow has a webhook with a key; one that is rendered may be any."""
+    keys = [text.strip().strip("\"'").strip() for text in re.findall(r"^    key: (.*)$", flow, re.M)]
+    return any(own == key or "{{" in own for own in keys)
+
+
+def _misses_inputs(wanted, result):
+    """Whether a flow has an input that must be given, and a webhook that does not give it."""
+    flow = text(result.record["request"])
+    block = re.search(r"^inputs:\n((?:[ -].*\n)*)", flow, re.M)
+    inputs = re.split(r"^ *- ", block[1], flags=re.M)[1:] if block else []
+    needed = [re.search(r"\bid: ([\w.-]+)", one) for one in inputs if not re.search(r"defaults:|required: false", one)]
+    given = re.search(r"^    inputs:\n((?:      .*\n)*)", flow, re.M)
+    missing = [one for one in needed if one and f"{one[1]}:" not in (given[1] if given else "")]
+    return (missing != [] and "trigger.Webhook" in flow) == wanted
+
+
+def _not_utf8(wanted, result):
+    """Whether the escapes in an address are no text, although each of them is one."""
+    path = re.split("[?#]", result.record["request"].get("path", ""), maxsplit=1)[0]
+    if re.search(r"%(?![0-9A-Fa-f]{2})", path):
+        return not wanted
+    try:
+        urllib.parse.unquote_to_bytes(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return wanted
+    return not wanted
 
 
 def _empty_body(wanted, result):
@@ -175,10 +261,6 @@ def _headers_over(count, result):
     return len(call(result).get("headers", [])) > count
 
 
-# How bodies are compressed, by the window that zlib must be told.
-CODINGS = {"gzip": [31], "x-gzip": [31], "deflate": [15, -15], "x-deflate": [15, -15]}
-
-
 def _not_compressed(wanted, result):
     """A body that is declared to be compressed, and is not, or not to its end."""
     request = call(result)
@@ -188,6 +270,15 @@ def _not_compressed(wanted, result):
     body = base64.b64decode(encoded) if encoded else text(request).encode()
     is_broken = windows is not None and body != b"" and not any(_inflates(body, window) for window in windows)
     return is_broken == wanted
+
+
+def _inflated(body, window):
+    whole = b""
+    while body:
+        inflater = zlib.decompressobj(window)
+        whole += inflater.decompress(body)
+        body = inflater.unused_data
+    return whole
 
 
 def _inflates(body, window):
@@ -238,8 +329,8 @@ def _parameters(kind, result):
 
 
 def _json(kind, result):
-    """What is special about a body: `nulls` in objects, `more` behind the first value, `numbers` that a double changes, `deep`
-    when Kestra still parses it and we do not."""
+    """What is special about a body: `nulls` in objects, `more` behind the first value, `numbers` that a double changes, long
+    `names`, `deep` when Kestra still parses it and we do not."""
     request = call(result)
     if request["method"] in ("GET", "HEAD"):
         return False
@@ -255,6 +346,8 @@ def _json(kind, result):
         return kind == "more" and is_more
     if kind == "deep":
         return DEPTH_OURS < _depth(value) <= DEPTH_KESTRAS
+    if kind == "names":
+        return _has_long_name(value)
     return _has_null(value) if kind == "nulls" else _has_changed(value)
 
 
@@ -269,6 +362,12 @@ def _refuse(name):
 
 class _Number(str):
     """A number as it is written."""
+
+
+def _has_long_name(value):
+    if isinstance(value, dict):
+        return any(len(name) > NAME_CHARS_MAX or _has_long_name(member) for name, member in value.items())
+    return isinstance(value, list) and any(map(_has_long_name, value))
 
 
 def _has_null(value):
@@ -321,9 +420,13 @@ ALL = {
     "json": _json,
     "wrong_expression": _wrong_expression,
     "uses_later": _uses_later,
+    "unregistered_status": _unregistered_status,
     "other_case": _other_case,
     "empty_body": _empty_body,
     "multipart": _multipart,
     "headers_over": _headers_over,
     "not_compressed": _not_compressed,
+    "finds": _finds,
+    "not_utf8": _not_utf8,
+    "misses_inputs": _misses_inputs,
 }

@@ -63,6 +63,7 @@ def check(record):
     records.check(where, record, MEMBERS)
     records.check(f"the request of {where}", record["request"], REQUEST)
     records.check(f"the response of {where}", record["response"], RESPONSE)
+    records.check(f"what {where} is repeated for", record.get("repeat_until", {}), {"json_path", "one_of"})
     group = record["group"]
     known = group in GROUPS or group in LATER or group.startswith("webhook")
     for what, value, allowed in (
@@ -228,9 +229,15 @@ def _json(step, answer, document, captured, normal):
     dropped = [path for pattern, paths in DROPPED if re.match(pattern, _target(step)) for path in paths]
     if step.get("timing_dependent"):
         dropped += ["state", "taskRunList", "outputs"]
-    comparison = compare.Comparison(dropped, re.findall(r"\w+", str(step.get("unordered", ""))))
+    comparison = compare.Comparison(dropped, _unordered(step))
     comparison.of(normal.of(recorded), normal.of(document), "")
     yield from comparison.found
+
+
+def _unordered(step):
+    """The members whose lists came in no order; `the list` is the answer itself."""
+    named = str(step.get("unordered", ""))
+    return [""] if named == "the list" else re.findall(r"\w+", named)
 
 
 def _problem(message, document):

@@ -31,13 +31,23 @@ def read(path):
 def kind(record):
     """Which kind of line this is."""
     members = set(record)
-    if {"group", "request", "response"} <= members:
+    if {"id", "group", "request", "response"} <= members:
         return EXCHANGE
-    if {"flow", "request", "description"} <= members:
+    if {"id", "flow", "request", "description"} <= members:
         return CALL
     if members == {"namespace", "id", "source"}:
         return FLOW
     return OTHER
+
+
+def by_kind(path, must_be_known):
+    """The lines of a file by their kinds. A file of a folder may hold something else, but not beside what is known."""
+    found = {}
+    for line in read(path):
+        found.setdefault(kind(line), []).append(line)
+    if OTHER in found and (must_be_known or len(found) > 1):
+        raise Unknown(f"{path} has lines that are neither exchanges nor calls: {str(found[OTHER][0])[:80]}")
+    return found
 
 
 def files(path):

@@ -22,15 +22,17 @@ def names(message):
     if message.startswith(("Illegal", "YAML")) or UNABLE.match(message):
         message = message.partition("error: ")[2] or message.partition("yaml: ")[2]
         # A text that is no YAML: where it stands is compared, not how the parser words it.
-        if re.search(r"in 'reader', line", message):
+        if re.search(r"in \"?'reader'\"?, (?:line|position)", message):
             return found
     head = re.match(r"\s*:?\s*([\w.<> \[\]\-]+?): ", message)
     quoted = re.findall(r'"([^"\n]{1,120})"', message) + re.findall(r"'([^'\n]{1,120})'", message)
+    # Several inputs that nobody gives stand in one pair of quotes.
+    quoted = [name for text in quoted for name in text.split(" | ")]
     if head and not UNABLE.match(message):
         found += _property(head[1], bool(quoted))
     found += quoted
     found += re.findall(r"(?:label|type): ([\w.\-=]+)", message)
-    found += re.findall(r"with name \[([^\]]*)\]", message)
+    found += [name for names in re.findall(r"with name \[([^\]]*)\]", message) for name in names.split(", ")]
     return [name.strip("_.") for name in found]
 
 

@@ -48,6 +48,11 @@ impl<'a> Findings<'a> {
         }
     }
 
+    /// Whether a task with this id was seen.
+    pub(super) fn knows_task(&self, id: &str) -> bool {
+        self.task_ids.borrow().contains_key(id)
+    }
+
     /// Whether another finding would be dropped, so that nobody need look for its place.
     pub(super) fn is_full(&self) -> bool {
         self.errors.borrow().len() >= FINDINGS_MAX

@@ -85,13 +85,21 @@ fn one(at: &At<'_>) -> Option<Condition> {
     condition
 }
 
+/// At least one condition.
+fn some(at: &At<'_>) -> Vec<Condition> {
+    if at.node.content.is_empty_list() {
+        at.wrong("must not be empty");
+    }
+    list(at)
+}
+
 fn of_type(fields: &Fields<'_>, short: &str) -> Option<Condition> {
     let date = || match fields.get("date") {
         Some(at) => at.template(),
         None => Template::compile(DATE_DEFAULT).ok(),
     };
     let day = || fields.require("dayOfWeek").and_then(|at| at.one_of(&WEEKDAYS));
-    let inner = || fields.require("conditions").map(|at| list(&at));
+    let inner = || fields.require("conditions").map(|at| some(&at));
     Some(match short {
         "Not" => Condition::Not { conditions: inner()? },
         "Or" => Condition::Or { conditions: inner()? },

@@ -1,6 +1,6 @@
 //! The properties of `http.Request`.
 
-use super::{at::At, fields::Fields};
+use super::{at::At, fields::Fields, shape};
 use crate::{
     expr::Template,
     flow::{
@@ -20,7 +20,7 @@ pub(super) fn request(fields: &Fields<'_>) -> Option<HttpRequest> {
     let body = fields.get("body").and_then(|at| at.template());
     let content_type = or_default(fields.get("contentType"), CONTENT_TYPE_DEFAULT);
     let options = fields.get("options").and_then(|at| options(&at)).unwrap_or_default();
-    fields.refuse(&["formData", "params", "encryptBody"]);
+    shape::refuse_http(fields);
     Some(HttpRequest { uri: uri?, method: method?, headers, body, content_type: content_type?, options })
 }
 

@@ -6,11 +6,12 @@ use super::{
     at::{At, cut, nearest},
     circle::circles,
     fields::Fields,
+    names,
     output::value_type,
 };
 use crate::expr::{Map, Templated, Value};
 use crate::flow::input::{Choice, ChoiceValue, ChoiceValues, DependsOn, Input, InputKind, Pattern, ValueType};
-use crate::flow::value;
+use crate::flow::{value, yaml::Content};
 
 const ID_PATTERN: &str = "^[a-zA-Z0-9][.a-zA-Z0-9_-]*";
 const TYPES: [&str; 16] = [
@@ -49,13 +50,13 @@ pub(super) fn list(at: &At<'_>) -> Vec<Input> {
 
 /// An id of an input or an output.
 pub(super) fn id(fields: &Fields<'_>) -> Option<String> {
-    let at = fields.require("id")?;
+    let at = fields.get_even_null("id");
+    if at.is_none() {
+        fields.missing("id", "must not be null");
+    }
+    let at = at.filter(|at| !names::is_blank(at, ID_PATTERN))?;
     let text = at.text()?;
     let rest = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if text.is_empty() {
-        at.wrong("must not be blank");
-        return None;
-    }
     if !text.as_bytes()[0].is_ascii_alphanumeric() || !text.bytes().all(rest) {
         at.wrong(format!("must match \"{ID_PATTERN}\", and \"{}\" does not", cut(text)));
         return None;
@@ -70,9 +71,17 @@ fn one(at: &At<'_>) -> Option<Input> {
     let required = fields.get("required").and_then(|at| at.flag()).unwrap_or(true);
     let defaults_at = fields.get("defaults");
     let defaults = defaults_at.as_ref().and_then(At::templated);
-    let prefill = fields.get("prefill").and_then(|at| at.templated());
-    if let (Some(_), false) = (&defaults_at, required) {
-        at.wrong("Inputs with a default value must be required, since the default is always applied.");
+    let prefill_at = fields.get("prefill");
+    let prefill = prefill_at.as_ref().and_then(At::templated);
+    match (&defaults_at, required, &prefill_at) {
+        (Some(_), false, _) => {
+            at.wrong("Inputs with a default value must be required, since the default is always applied.");
+        }
+        (Some(_), true, Some(_)) => at.wrong("Inputs with a default value cannot also have a prefill."),
+        _ => {}
+    }
+    if let Some(kind) = &kind {
+        [&defaults_at, &prefill_at].into_iter().flatten().for_each(|at| check_shape(at, kind));
     }
     let depends_on = fields.get("dependsOn").and_then(|at| depends_on(&at));
     let (description, display_name) = (fields.note("description"), fields.note("displayName"));
@@ -276,6 +285,18 @@ fn fixed_value(templated: &Templated) -> Option<Value> {
 
 fn key_text(key: &crate::expr::Template) -> Option<crate::expr::Text> {
     key.is_literal().then(|| key.source().into())
+}
+
+/// A value that is given in the document has the shape of its type: a list for what holds several, else mostly one text.
+fn check_shape(at: &At<'_>, kind: &InputKind) {
+    match (kind, &at.node.content) {
+        (InputKind::Json | InputKind::Yaml | InputKind::File, _) => {}
+        (InputKind::Array { .. } | InputKind::MultiSelect(_), Content::Map(_)) => at.wrong_kind("list"),
+        // A list may be written as the text of one.
+        (InputKind::Array { .. } | InputKind::MultiSelect(_), Content::List(_) | Content::Scalar(_)) => {}
+        (_, Content::Map(_) | Content::List(_)) => at.wrong_kind("text"),
+        (_, Content::Scalar(_)) => {}
+    }
 }
 
 /// A default without expressions must be a value that a caller could give.

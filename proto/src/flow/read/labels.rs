@@ -73,7 +73,8 @@ fn check(label: &Label<'_>) -> bool {
     true
 }
 
+/// Kestra's message speaks of lowercase letters, and is kept for who looks for it; its rule takes any letter behind the first.
 fn is_key(key: &str) -> bool {
-    let rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-');
-    key == READ_ONLY || key.as_bytes().first().is_some_and(u8::is_ascii_lowercase) && key.bytes().all(rest)
+    let rest = |letter: char| letter.is_alphabetic() || letter.is_ascii_digit() || matches!(letter, '.' | '_' | '-');
+    key.starts_with(char::is_lowercase) && key.chars().all(rest)
 }

@@ -3,6 +3,7 @@
 mod at;
 mod circle;
 mod condition;
+mod dashes;
 mod defaults;
 mod fields;
 mod http;

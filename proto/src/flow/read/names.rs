@@ -17,17 +17,19 @@ pub(super) const TASK_ID: Rule = Rule { pattern: "^[a-zA-Z0-9][a-zA-Z0-9_-]*", c
 
 /// The id of an object under `name`: missing, blank, too long and ill-formed ones are findings.
 pub(super) fn read<T: FromStr>(fields: &Fields<'_>, name: &'static str, rule: &Rule) -> Option<T> {
-    let at = fields.require(name)?;
-    parse(&at, rule)
+    let at = fields.get_even_null(name);
+    if at.is_none() {
+        fields.missing(name, "must not be null");
+    }
+    parse(&at?, rule)
 }
 
 fn parse<T: FromStr>(at: &At<'_>, rule: &Rule) -> Option<T> {
-    let text = at.text()?;
-    let chars = text.chars().count();
-    if text.trim().is_empty() {
-        at.wrong("must not be blank");
+    if is_blank(at, rule.pattern) {
         return None;
     }
+    let text = at.text()?;
+    let chars = text.chars().count();
     if chars > rule.chars_max {
         at.wrong(format!("size must be between 1 and {}, and this has {chars}", rule.chars_max));
         return None;
@@ -37,4 +39,14 @@ fn parse<T: FromStr>(at: &At<'_>, rule: &Rule) -> Option<T> {
         at.wrong(format!("must match \"{}\", and \"{text}\" does not", rule.pattern));
     }
     id
+}
+
+/// Whether an id says nothing, which breaks two rules at once, as Kestra tells them.
+pub(super) fn is_blank(at: &At<'_>, pattern: &str) -> bool {
+    let blank = at.scalar().filter(|scalar| scalar.value.is_null() || scalar.text.trim().is_empty());
+    if let Some(scalar) = blank {
+        at.wrong("must not be blank");
+        at.wrong(format!("must match \"{pattern}\", and \"{}\" does not", scalar.text));
+    }
+    blank.is_some()
 }

@@ -102,11 +102,24 @@ fn limits(fields: &Fields<'_>, delay: Option<RetryDelay>) -> Option<Retry> {
     let duration_max = fields.get("maxDuration").and_then(|at| at.fixed());
     let warning_on_retry = fields.flag("warningOnRetry");
     let delay = delay?;
-    if let (RetryDelay::Constant { interval } | RetryDelay::Exponential { interval, .. }, Some(longest)) =
-        (&delay, duration_max)
-        && *interval >= longest
-    {
-        fields.at.wrong("'interval' must be less than 'maxDuration'");
+    if let Some(longest) = duration_max {
+        check_span(fields, &delay, longest);
     }
     Some(Retry { delay, attempts_max, duration_max, warning_on_retry })
+}
+
+/// Every wait must be shorter than all attempts together may take.
+fn check_span(fields: &Fields<'_>, delay: &RetryDelay, longest: Duration) {
+    let too_long = |name: &str, wait: Duration| {
+        if wait >= longest {
+            fields.at.wrong(format!("'{name}' must be less than 'maxDuration'"));
+        }
+    };
+    match *delay {
+        RetryDelay::Constant { interval } | RetryDelay::Exponential { interval, .. } => too_long("interval", interval),
+        RetryDelay::Random { interval_min, interval_max } => {
+            too_long("minInterval", interval_min);
+            too_long("maxInterval", interval_max);
+        }
+    }
 }

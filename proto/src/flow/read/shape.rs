@@ -22,6 +22,8 @@ enum Want {
     FixedSpan,
     /// One of some words.
     Word(&'static [&'static str]),
+    /// A list of some words.
+    Words(&'static [&'static str]),
     /// A map.
     Map,
     /// A list.
@@ -44,6 +46,8 @@ enum Want {
     Labels,
     /// A cron expression.
     Cron,
+    /// A time zone, never rendered.
+    Zone,
     /// An object.
     Object(&'static [Property]),
 }
@@ -73,23 +77,91 @@ const ERRORS: Property = may("errors", Want::Tasks);
 const FINALLY: Property = may("finally", Want::Tasks);
 const BLOCK: [Property; 3] = [TASKS, ERRORS, FINALLY];
 
+const HTTP_OPTIONS: [Property; 10] = [
+    may("allowFailed", Want::Flag),
+    may("allowedResponseCodes", Want::List),
+    may("auth", Want::Map),
+    may("defaultCharset", Want::Text),
+    may("enabledTcpExtendedKeepAlive", Want::Flag),
+    may("followRedirects", Want::Flag),
+    may("logs", Want::Words(&["REQUEST_HEADERS", "REQUEST_BODY", "RESPONSE_HEADERS", "RESPONSE_BODY"])),
+    may("proxy", Want::Map),
+    may("ssl", Want::Map),
+    may("timeout", Want::Map),
+];
+/// What `http.Request` does not do yet.
+const HTTP_LATER: [Property; 3] =
+    [may("formData", Want::Map), may("params", Want::Map), may("encryptBody", Want::Flag)];
 const HTTP: [Property; 9] = [
     must("uri", Want::Text),
     may("method", Want::Text),
     may("headers", Want::Map),
     may("body", Want::Text),
     may("contentType", Want::Text),
-    may("formData", Want::Map),
-    may("params", Want::Map),
-    may("options", Want::Map),
-    may("encryptBody", Want::Flag),
+    may("options", Want::Object(&HTTP_OPTIONS)),
+    HTTP_LATER[0],
+    HTTP_LATER[1],
+    HTTP_LATER[2],
 ];
 
 const CHILD_FAILURE: Property = may("onChildFailure", Want::Word(&["CONTINUE", "CANCEL", "FAIL"]));
 const CHECK_FREQUENCY: [Property; 3] =
     [may("maxIterations", Want::Whole), may("maxDuration", Want::Span), may("interval", Want::Span)];
+const NAMESPACE_FILES: [Property; 6] = [
+    may("enabled", Want::Flag),
+    may("exclude", Want::List),
+    may("folderPerNamespace", Want::Flag),
+    may("ifExists", Want::Word(&["OVERWRITE", "FAIL", "WARN", "IGNORE"])),
+    may("include", Want::List),
+    may("namespaces", Want::List),
+];
+const FILE_CACHE: [Property; 2] = [must("patterns", Want::List), may("ttl", Want::Span)];
+const WINDOW: [Property; 7] = [
+    may("deadline", Want::Text),
+    may("every", Want::FixedSpan),
+    may("from", Want::Text),
+    may("lookback", Want::FixedSpan),
+    may("offset", Want::FixedSpan),
+    may("timezone", Want::Zone),
+    may("to", Want::Text),
+];
+const ANNOTATIONS: [Property; 5] = [
+    may("destructive", Want::Flag),
+    may("idempotent", Want::Flag),
+    may("openWorld", Want::Flag),
+    may("readOnly", Want::Flag),
+    may("returnDirect", Want::Flag),
+];
+const TASK_CACHE: [Property; 2] = [must("enabled", Want::Flag), may("ttl", Want::FixedSpan)];
+const WORKER_SELECTOR: [Property; 3] = [
+    may("tags", Want::List),
+    may("match", Want::Word(&["ALL", "ANY"])),
+    may("fallback", Want::Word(&["FAIL", "WAIT", "CANCEL", "IGNORE"])),
+];
+const ASSETS: [Property; 4] = [
+    may("assetFailureBehavior", Want::Word(&["IGNORE", "FAIL", "WARN"])),
+    may("enableAuto", Want::Flag),
+    may("inputs", Want::List),
+    may("outputs", Want::List),
+];
+const WORKER: Property = may("workerSelector", Want::Object(&WORKER_SELECTOR));
+/// What every task and trigger of Kestra's may say, and ours not yet.
+const COMMON_LATER: [Property; 3] =
+    [may("assets", Want::Object(&ASSETS)), may("policyRefs", Want::List), may("version", Want::Text)];
+/// What every task may say beside that.
+const TASK_LATER: [Property; 4] = [
+    may("allowWarning", Want::Flag),
+    may("taskCache", Want::Object(&TASK_CACHE)),
+    may("logToFile", Want::Flag),
+    WORKER,
+];
+/// What a flow may say, and ours not yet.
+const FLOW_LATER: [Property; 3] = [may("quotas", Want::List), may("policyRefs", Want::List), WORKER];
 const NAMESPACE: Property = may("namespace", Want::Text);
 const KEY: Property = must("key", Want::Text);
+const END_DATE: Property = must("endDate", Want::Text);
+const FILES: Property = must("files", Want::Any);
+const OF_NAMESPACE: Property = must("namespace", Want::Text);
 const FROM: Property = must("from", Want::Text);
 const KV_TYPES: [&str; 7] = ["STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON"];
 const STATES: [&str; 6] = ["SUCCESS", "WARNING", "KILLED", "FAILED", "CANCELLED", "CANCELED"];
@@ -112,7 +184,7 @@ const TASK_TYPES: &[Type] = &[
     ("flow.LoopUntil", &[&BLOCK, &[must("condition", Want::Text), may("checkFrequency", Want::Object(&CHECK_FREQUENCY)), may("failOnMaxReached", Want::Flag)]]),
     ("flow.Pause", &[&[may("pauseDuration", Want::Span), may("delay", Want::Span), may("behavior", Want::Word(&["RESUME", "WARN", "CANCEL", "FAIL"])), may("onPause", Want::Task), may("onResume", Want::Inputs), may("tasks", Want::Tasks), ERRORS, FINALLY]]),
     ("flow.Subflow", &[&[Property { name: "namespace", want: Want::Text, missing: Some("must not be empty") }, must("flowId", Want::Text), may("revision", Want::Whole), may("inputs", Want::Map), may("labels", Want::Labels), may("wait", Want::Flag), may("transmitFailed", Want::Flag), may("inheritLabels", Want::Flag), may("scheduleDate", Want::Text), may("restartBehavior", Want::Word(&RESTARTS))]]),
-    ("flow.WorkingDirectory", &[&BLOCK, &[may("cache", Want::Map), may("inputFiles", Want::Any), may("namespaceFiles", Want::Map), may("outputFiles", Want::List)]]),
+    ("flow.WorkingDirectory", &[&BLOCK, &[may("cache", Want::Object(&FILE_CACHE)), may("inputFiles", Want::Any), may("namespaceFiles", Want::Object(&NAMESPACE_FILES)), may("outputFiles", Want::List)]]),
     ("execution.Assert", &[&[must("conditions", Want::List), may("errorMessage", Want::Text)]]),
     ("execution.Exit", &[&[may("state", Want::Word(&STATES))]]),
     ("execution.Labels", &[&[must("labels", Want::Any)]]),
@@ -128,9 +200,9 @@ const TASK_TYPES: &[Type] = &[
     ("metric.Publish", &[&[may("metrics", Want::List)]]),
     ("templating.TemplatedTask", &[&[must("spec", Want::Text)]]),
     ("storage.Concat", &[&[must("files", Want::Any), may("separator", Want::Text), may("extension", Want::Text)]]),
-    ("storage.DeduplicateItems", &[&[FROM, must("expr", Want::Any)]]),
+    ("storage.DeduplicateItems", &[&[FROM, must("expr", Want::Text)]]),
     ("storage.Delete", &[&[must("uri", Want::Text), may("errorOnMissing", Want::Flag)]]),
-    ("storage.FilterItems", &[&[FROM, must("filterCondition", Want::Any), may("filterType", Want::Word(&INCLUDES)), may("errorOrNullBehavior", Want::Word(&["FAIL", "INCLUDE", "EXCLUDE"]))]]),
+    ("storage.FilterItems", &[&[FROM, must("filterCondition", Want::Text), may("filterType", Want::Word(&INCLUDES)), may("errorOrNullBehavior", Want::Word(&["FAIL", "INCLUDE", "EXCLUDE"]))]]),
     ("storage.PurgeCurrentExecutionFiles", &[]),
     ("storage.Reverse", &[&[FROM, may("separator", Want::Text), may("charset", Want::Text)]]),
     ("storage.Size", &[&[must("uri", Want::Text)]]),
@@ -138,17 +210,17 @@ const TASK_TYPES: &[Type] = &[
     ("storage.Write", &[&[must("content", Want::Text), may("extension", Want::Text)]]),
 ];
 
-/// Task types whose properties we do not check: they keep house in an installation of Kestra's.
-const UNCHECKED_TASK_TYPES: &[&str] = &[
-    "execution.PurgeExecutions",
-    "flow.PurgeFlows",
-    "kv.PurgeKV",
-    "log.PurgeLogs",
-    "namespace.DeleteFiles",
-    "namespace.DownloadFiles",
-    "namespace.PurgeFiles",
-    "namespace.UploadFiles",
-    "storage.PurgeStorage",
+/// Task types of which we only check that what they need is there: they keep house in an installation of Kestra's.
+const UNCHECKED_TASK_TYPES: &[Type] = &[
+    ("execution.PurgeExecutions", &[&[END_DATE]]),
+    ("flow.PurgeFlows", &[]),
+    ("kv.PurgeKV", &[]),
+    ("log.PurgeLogs", &[&[END_DATE]]),
+    ("namespace.DeleteFiles", &[&[FILES, OF_NAMESPACE]]),
+    ("namespace.DownloadFiles", &[&[FILES, OF_NAMESPACE]]),
+    ("namespace.PurgeFiles", &[]),
+    ("namespace.UploadFiles", &[&[OF_NAMESPACE]]),
+    ("storage.PurgeStorage", &[&[END_DATE]]),
 ];
 
 const TRIGGER_COMMON: [Property; 2] = [may("when", Want::Text), may("conditions", Want::List)];
@@ -156,10 +228,10 @@ const RECOVER: [&str; 3] = ["LAST", "NONE", "ALL"];
 
 #[rustfmt::skip]
 const TRIGGER_TYPES: &[Type] = &[
-    ("trigger.Schedule", &[&TRIGGER_COMMON, &[must("cron", Want::Cron), may("timezone", Want::Text), may("inputs", Want::Map), may("lateMaximumDelay", Want::Span), may("recoverMissedSchedules", Want::Word(&RECOVER)), may("withSeconds", Want::Flag), may("backfill", Want::Map), may("scheduleConditions", Want::List)]]),
-    ("trigger.ScheduleOnDates", &[&TRIGGER_COMMON, &[must("dates", Want::Any), may("timezone", Want::Text), may("inputs", Want::Map), may("recoverMissedSchedules", Want::Word(&RECOVER))]]),
-    ("trigger.Flow", &[&TRIGGER_COMMON, &[may("dependsOn", Want::List), may("preconditions", Want::Map), may("inputs", Want::Map), may("minSatisfied", Want::Whole), may("mode", Want::Word(&["ALL", "ANY", "AT_LEAST"])), may("states", Want::List), may("window", Want::Map)]]),
-    ("trigger.McpToolTrigger", &[&TRIGGER_COMMON, &[must("title", Want::Text), must("toolName", Want::Text), must("toolDescription", Want::Text), may("annotations", Want::Map), may("mcpServer", Want::Text)]]),
+    ("trigger.Schedule", &[&TRIGGER_COMMON, &[must("cron", Want::Cron), may("timezone", Want::Zone), may("inputs", Want::Map), may("lateMaximumDelay", Want::Span), may("recoverMissedSchedules", Want::Word(&RECOVER)), may("withSeconds", Want::Flag), may("backfill", Want::Map), may("scheduleConditions", Want::List)]]),
+    ("trigger.ScheduleOnDates", &[&TRIGGER_COMMON, &[must("dates", Want::Any), may("timezone", Want::Zone), may("inputs", Want::Map), may("recoverMissedSchedules", Want::Word(&RECOVER))]]),
+    ("trigger.Flow", &[&TRIGGER_COMMON, &[may("dependsOn", Want::List), may("preconditions", Want::Map), may("inputs", Want::Map), may("minSatisfied", Want::Whole), may("mode", Want::Word(&["ALL", "ANY", "AT_LEAST"])), may("states", Want::Words(&super::trigger::STATES)), may("window", Want::Object(&WINDOW))]]),
+    ("trigger.McpToolTrigger", &[&TRIGGER_COMMON, &[must("title", Want::Text), must("toolName", Want::Text), must("toolDescription", Want::Text), may("annotations", Want::Object(&ANNOTATIONS)), may("mcpServer", Want::Text)]]),
     ("http.Trigger", &[&TRIGGER_COMMON, &HTTP, &[may("interval", Want::Span), may("responseCondition", Want::Text)]]),
 ];
 
@@ -178,7 +250,7 @@ const CHECK: [Property; 3] = [
 
 /// Short names of the task types of this table.
 pub(super) fn tasks() -> impl Iterator<Item = &'static str> {
-    TASK_TYPES.iter().map(|(name, _)| *name).chain(UNCHECKED_TASK_TYPES.iter().copied())
+    TASK_TYPES.iter().chain(UNCHECKED_TASK_TYPES).map(|(name, _)| *name)
 }
 
 /// Short names of the trigger types of this table.
@@ -188,13 +260,41 @@ pub(super) fn triggers() -> impl Iterator<Item = &'static str> {
 
 /// Checks the properties of a task type that does not run yet.
 pub(super) fn check_task(fields: &Fields<'_>, short: &str) {
-    match TASK_TYPES.iter().find(|(name, _)| *name == short) {
-        Some((_, groups)) => check(fields, groups),
-        None => fields.accept_rest(),
+    let groups = |types: &[Type]| types.iter().find(|(name, _)| *name == short).map(|(_, groups)| *groups);
+    check(fields, groups(TASK_TYPES).or_else(|| groups(UNCHECKED_TASK_TYPES)).unwrap_or_default());
+    if groups(TASK_TYPES).is_none() {
+        fields.accept_rest();
     }
     if short == "flow.Switch" && fields.get("cases").is_none() && fields.get("defaults").is_none() {
         fields.at.wrong("No task defined, neither cases or default have any tasks");
     }
+}
+
+/// Checks and refuses what every task of Kestra's may say, and ours not yet.
+pub(super) fn refuse_of_task(fields: &Fields<'_>) {
+    refuse(fields, &TASK_LATER);
+    refuse(fields, &COMMON_LATER);
+}
+
+/// Checks and refuses what every trigger of Kestra's may say, and ours not yet; where a trigger is looked at changes nothing.
+pub(super) fn refuse_of_trigger(fields: &Fields<'_>) {
+    refuse(fields, &COMMON_LATER);
+    check(fields, &[&[WORKER]]);
+}
+
+/// Checks and refuses what a flow may say, and ours not yet.
+pub(super) fn refuse_of_flow(fields: &Fields<'_>) {
+    refuse(fields, &FLOW_LATER);
+}
+
+/// Checks and refuses what `http.Request` does not do yet.
+pub(super) fn refuse_http(fields: &Fields<'_>) {
+    refuse(fields, &HTTP_LATER);
+}
+
+fn refuse(fields: &Fields<'_>, properties: &'static [Property]) {
+    check(fields, &[properties]);
+    properties.iter().for_each(|property| fields.refuse(&[property.name]));
 }
 
 /// Checks the properties of a trigger type that does not run yet.
@@ -280,6 +380,7 @@ fn check_one(at: &At<'_>, property: &Property) {
         Want::Span => drop(at.dynamic::<Duration>()),
         Want::FixedSpan => drop(at.fixed::<Duration>()),
         Want::Word(words) => word(at, words),
+        Want::Words(words) => at.list().unwrap_or_default().iter().for_each(|at| word(at, words)),
         Want::Map => drop(at.entries().map(|_| at.templated())),
         Want::List => drop(at.list().map(|_| at.templated())),
         Want::Task => drop(task::one(at)),
@@ -291,6 +392,7 @@ fn check_one(at: &At<'_>, property: &Property) {
         Want::Outputs => drop(output::list(at)),
         Want::Labels => drop(labels::read(at)),
         Want::Cron => cron(at),
+        Want::Zone => zone(at),
         Want::Object(properties) => object(at, property.name, &[properties]),
     }
 }
@@ -310,13 +412,43 @@ fn some_tasks(at: &At<'_>, property: &Property) {
     drop(task::list(at));
 }
 
+/// What each part of a cron expression may be: minute, hour, day, month, day of the week.
+const CRON_PARTS: [std::ops::RangeInclusive<u32>; 5] = [0..=59, 0..=23, 1..=31, 1..=12, 0..=7];
+
 fn cron(at: &At<'_>) {
     let Some(text) = at.text() else { return };
-    let parts = text.split_whitespace().count();
-    if !matches!(parts, 5 | 6) && !text.starts_with('@') {
+    let parts: Vec<&str> = text.split_whitespace().collect();
+    if text.starts_with('@') {
+        return;
+    }
+    if !matches!(parts.len(), 5 | 6) {
+        let count = parts.len();
         at.wrong(format!(
-            "invalid cron expression '{text}': Cron expression contains {parts} parts but we expect one of [5]"
+            "invalid cron expression '{text}': Cron expression contains {count} parts but we expect one of [5]"
         ));
+        return;
+    }
+    // A first part of six is for seconds, which go as far as minutes.
+    let ranges = CRON_PARTS.iter().take(parts.len() - 5).chain(&CRON_PARTS);
+    for (part, range) in parts.iter().zip(ranges) {
+        if let Some(number) = cron_numbers(part).find(|number| !range.contains(number)) {
+            let (first, last) = (range.start(), range.end());
+            at.wrong(format!("invalid cron expression '{text}': {number} is not in the range [{first}, {last}]"));
+        }
+    }
+}
+
+/// The numbers of a part; names of days and months, and how wide a step is, are left to whoever runs it.
+fn cron_numbers(part: &str) -> impl Iterator<Item = u32> {
+    let ends = part.split(',').flat_map(|one| one.split('/').next().unwrap_or_default().split('-'));
+    ends.filter_map(|end| end.parse().ok())
+}
+
+fn zone(at: &At<'_>) {
+    let Some(text) = at.text() else { return };
+    let is_offset = text.starts_with(['+', '-']) || ["Z", "UTC", "GMT", "UT"].iter().any(|name| text.starts_with(name));
+    if !is_offset && jiff::tz::TimeZone::get(text).is_err() {
+        at.wrong(format!("invalid timezone '{text}'"));
     }
 }
 

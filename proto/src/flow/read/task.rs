@@ -65,7 +65,7 @@ fn kind(fields: &Fields<'_>, short: &str, type_at: &At<'_>) -> Option<TaskKind> 
         "flow.Sleep" => Some(TaskKind::Sleep { duration: fields.require("duration")?.dynamic()? }),
         other => {
             shape::check_task(fields, other);
-            type_at.wrong(format!("the task type `{other}` is not supported yet"));
+            type_at.wrong(format!("the task type `{}` is not supported yet", type_at.text().unwrap_or(other)));
             None
         }
     }
@@ -124,7 +124,7 @@ fn common(fields: &Fields<'_>, type_name: &str, kind: Option<TaskKind>) -> Optio
         at.wrong("`timeout` is only supported on http.Request yet");
     }
     let log_level = fields.get("logLevel").and_then(|at| at.one_of(&LOG_LEVELS));
-    fields.refuse(&["allowWarning", "taskCache", "assets", "logToFile", "workerSelector", "policyRefs", "version"]);
+    shape::refuse_of_task(fields);
     Some(Task {
         id: id?,
         type_name: type_name.to_owned(),

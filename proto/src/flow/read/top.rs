@@ -1,13 +1,19 @@
 //! The flow itself.
 
-use super::{at::At, defaults, fields::Fields, input, labels, names, output, retry, shape, task, trigger};
+use super::{at::At, dashes, defaults, fields::Fields, input, labels, names, output, retry, shape, task, trigger};
 use crate::{
     expr::{Map, Value},
     flow::{document::Flow, yaml::Content},
 };
 
-/// What Kestra writes into flows that it gives out; it belongs to the revision, not to the text, so reading takes no notice.
-const WRITTEN_BY_THE_SERVER: [&str; 5] = ["revision", "deleted", "tenantId", "source", "updated"];
+/// What Kestra writes into flows that it gives out; it belongs to the revision, not to the text, so that reading only checks it.
+fn written_by_the_server(fields: &Fields<'_>) {
+    let _ = fields.get("revision").map(|at| at.whole());
+    let _ = fields.flag("deleted");
+    for name in ["tenantId", "source", "updated"] {
+        let _ = fields.note(name);
+    }
+}
 
 /// Kestra's name of the class, for its messages.
 const CLASS: &str = "io.kestra.core.models.flows.FlowWithSource";
@@ -34,9 +40,10 @@ pub(super) fn flow(at: &At<'_>) -> Option<Flow> {
     let (errors, finally, after_execution) = (block("errors"), block("finally"), block("afterExecution"));
     let outputs = fields.get("outputs").map(|at| output::list(&at)).unwrap_or_default();
     let triggers = fields.get("triggers").map(|at| trigger::list(&at, &inputs)).unwrap_or_default();
+    dashes::check(at, &inputs);
     later(&fields);
     let (description, disabled, draft) = (fields.note("description"), fields.flag("disabled"), fields.flag("draft"));
-    fields.accept_without_effect(&WRITTEN_BY_THE_SERVER);
+    written_by_the_server(&fields);
     fields.finish();
     Some(Flow {
         id: id?,
@@ -81,7 +88,7 @@ fn later(fields: &Fields<'_>) {
         }
         fields.refuse(&[name]);
     }
-    fields.refuse(&["quotas", "policyRefs", "workerSelector"]);
+    shape::refuse_of_flow(fields);
 }
 
 fn labels(at: &At<'_>) -> Vec<(String, String)> {

@@ -14,9 +14,7 @@ use crate::{
     limit::BODY_DECODED_BYTES_MAX,
 };
 
-/// What all triggers of Kestra's have and ours do not yet.
-const COMMON_LATER: [&str; 3] = ["assets", "policyRefs", "version"];
-const STATES: [&str; 17] = [
+pub(super) const STATES: [&str; 17] = [
     "SUCCESS",
     "KILLING",
     "RESUBMITTED",
@@ -80,12 +78,12 @@ fn typed(at: &At<'_>, inputs: &[Input]) -> Option<Trigger> {
         "trigger.Webhook" => webhook(&fields, &labels, inputs),
         other => {
             shape::check_trigger(&fields, other);
-            type_at.wrong(format!("the trigger type `{other}` is not supported yet"));
+            type_at.wrong(format!("the trigger type `{type_name}` is not supported yet"));
             None
         }
     };
     check_polling(&fields);
-    fields.refuse(&COMMON_LATER);
+    shape::refuse_of_trigger(&fields);
     fields.finish();
     let kind = TriggerKind::Webhook(Box::new(kind?));
     Some(Trigger { id: id?, type_name: type_name.to_owned(), kind, description, disabled })
@@ -102,7 +100,6 @@ fn check_polling(fields: &Fields<'_>) {
         let _ = fields.flag(flag);
     }
     let _ = fields.get("logLevel").and_then(|at| at.one_of(&LOG_LEVELS));
-    fields.accept_without_effect(&["workerSelector"]);
 }
 
 fn webhook(fields: &Fields<'_>, labels: &[labels::Label<'_>], inputs: &[Input]) -> Option<Webhook> {
@@ -160,7 +157,7 @@ fn check_inputs(fields: &Fields<'_>, inputs: &[Input]) {
         .iter()
         .filter(|input| input.required && input.defaults.is_none() && !input.selects_itself())
         .filter(|input| !is_given(input))
-        .map(|input| format!("'{}'", input.id))
+        .map(|input| input.id.clone())
         .collect();
     if missing.is_empty() {
         return;
@@ -168,7 +165,7 @@ fn check_inputs(fields: &Fields<'_>, inputs: &[Input]) {
     let id = fields.get("id").and_then(|at| at.scalar().map(|scalar| scalar.text.clone())).unwrap_or_default();
     let at = given.unwrap_or_else(|| fields.at.clone());
     at.wrong_but(
-        format!("Invalid Flow: Missing inputs for Webhook Trigger '{id}', missing inputs: {}", missing.join(", ")),
+        format!("Invalid Flow: Missing inputs for Webhook Trigger '{id}', missing inputs: '{}'", missing.join(" | ")),
         "give them under the trigger's `inputs`, or give the flow's inputs `defaults` or `required: false`",
     );
 }
