@@ -36,6 +36,9 @@ async fn without_an_engine_deliveries_are_taken_at_once_and_run_when_one_comes()
     let answer = deliver(&ingress.api, "echo", "early").await;
     assert_eq!((answer.status.as_u16(), answer.header("windhover-verdict")), (200, "pending"));
     assert!(began.elapsed() < Duration::from_millis(200), "the answer waited for nobody: {:?}", began.elapsed());
+    let shown = console.api.get(&format!("/api/v1/main/executions/{}", answer.id())).await;
+    assert_eq!((shown.status.as_u16(), shown.header("retry-after")), (503, "1"), "not decided yet: {}", shown.text());
+    assert!(shown.text().contains("no engine answers"), "{}", shown.text());
     let _engine = world.engine().start();
     until_ended(&console.api, 1).await;
     assert_eq!(deliver(&ingress.api, "echo", "early").await.header("idempotent-replayed"), "true");
