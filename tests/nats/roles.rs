@@ -61,6 +61,19 @@ async fn a_wait_is_answered_across_processes_also_when_the_engine_dies_meanwhile
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_no_engine_answers_ends_as_a_call_that_does_not_wait() {
+    let world = World::start();
+    let task = "  - id: out\n    type: io.kestra.plugin.core.debug.Return\n    format: x";
+    world.deploy(&[("waits.yaml", &flow("waits", task, "    wait: true\n"))]);
+    let ingress = world.ingress();
+    let began = Instant::now();
+    let answer = ingress.api.webhook(NAMESPACE, "waits", "key").key("once").json(&json!({})).send().await;
+    assert!(began.elapsed() >= Duration::from_secs(15), "a takeover goes unnoticed: {:?}", began.elapsed());
+    assert_eq!((answer.status.as_u16(), answer.header("windhover-verdict")), (200, "pending"), "{}", answer.text());
+    assert_eq!(states(&answer.json()), ["CREATED"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_role_without_a_key_does_not_keep_sensitive_headers_and_says_so() {
     let world = World::start();
     world.deploy(&[("echo.yaml", &echo())]);
