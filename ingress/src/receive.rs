@@ -24,7 +24,7 @@ use windhover_proto::{
 };
 
 use crate::{
-    answer::{self, Refusal},
+    answer::Refusal,
     body, conditions,
     context::{Call, Moment},
     idempotency, inputs,
@@ -42,15 +42,13 @@ const TEST_EVENT: &str = "x-kestra-test-event";
 /// Answers one call.
 pub(crate) async fn receive(service: Arc<Service>, parts: Parts, mut body: Body) -> Response {
     let answered = accept(&service, &parts, &mut body).await;
-    let mut response = match answered {
+    match answered {
         Ok(response) => response,
         Err(refusal) => {
             body::throw_away(body, &parts.headers).await;
             refusal.into_response()
         }
-    };
-    response.headers_mut().insert(answer::DURABILITY, service.durability.clone());
-    response
+    }
 }
 
 async fn accept(service: &Service, parts: &Parts, body: &mut Body) -> Result<Response, Refusal> {

@@ -126,3 +126,12 @@ async fn the_number_of_partitions_is_fixed_when_the_folder_is_made() {
     assert_eq!(other.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&other.stderr).contains('4'), "{}", String::from_utf8_lossy(&other.stderr));
 }
+
+#[tokio::test]
+async fn every_answer_names_how_firmly_deliveries_are_kept() {
+    let server = with_example().start();
+    for path in ["/health", "/ready", "/nothing", "/api/v1/main/executions/search", "/api/v1/main/executions/none"] {
+        let answer = server.api.get(path).await;
+        assert_eq!(answer.header("windhover-durability"), "fsync", "{path}: {}", answer.status);
+    }
+}

@@ -74,6 +74,17 @@ async fn a_wait_that_no_engine_answers_ends_as_a_call_that_does_not_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_answer_of_every_role_names_how_firmly_deliveries_are_kept() {
+    let world = World::start();
+    for server in [world.ingress(), world.engine().start(), world.console()] {
+        for path in ["/health", "/ready", "/nothing", "/api/v1/main/executions/search"] {
+            let answer = server.api.get(path).await;
+            assert_eq!(answer.header("windhover-durability"), "fsync", "{path}: {}", answer.status);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_role_without_a_key_does_not_keep_sensitive_headers_and_says_so() {
     let world = World::start();
     world.deploy(&[("echo.yaml", &echo())]);

@@ -62,7 +62,7 @@ async fn serve(options: Options, background: Handle) -> anyhow::Result<()> {
     };
     let ingress = common.ingress(asked, options.listening.public_url.clone());
     let routes = ingress.router().merge(ingress.api(Arc::new(Shown(console.clone())))).merge(console.router());
-    let routes = routes.method_not_allowed_fallback(windhover_console::method_not_allowed);
+    let routes = common.named(routes.method_not_allowed_fallback(windhover_console::method_not_allowed));
     end_streams_at(stop.clone(), console.clone());
     let serving = tokio::spawn(windhover_ingress::server::serve(listener, routes, stop.clone().requested()));
     tokio::select! {

@@ -112,7 +112,7 @@ pub(super) fn run_ingress(options: IngressOptions) -> anyhow::Result<ExitCode> {
         let ingress = common.ingress(nats.owners(), options.listening.public_url.clone());
         let health = health::router(common.not_ready(), health::no_details());
         let routes = ingress.router().merge(health.clone());
-        serve_role(&options.listening, listener, routes, &health, None, stop).await
+        serve_role(&options.listening, listener, common.named(routes), &health, None, stop).await
     })
 }
 
@@ -139,7 +139,7 @@ pub(super) fn run_engine(options: EngineOptions) -> anyhow::Result<ExitCode> {
         let told = Arc::downgrade(&engine);
         let details = Arc::new(move || told.upgrade().map_or(serde_json::Value::Null, |engine| details(&engine)));
         let health = health::router(not_ready, details);
-        serve_role(&options.listening, listener, health.clone(), &health, Some(engine), stop).await
+        serve_role(&options.listening, listener, common.named(health.clone()), &health, Some(engine), stop).await
     })
 }
 
@@ -159,6 +159,7 @@ pub(super) fn run_console(options: ConsoleOptions) -> anyhow::Result<ExitCode> {
         let routes = asked.api(Arc::new(Shown(console.clone()))).merge(console.router());
         let routes = routes.method_not_allowed_fallback(windhover_console::method_not_allowed);
         end_streams_at(stop.clone(), console);
+        let routes = common.named(routes);
         serve_role(&options.listening, listener, routes.clone(), &routes, None, stop).await
     })
 }
