@@ -128,6 +128,23 @@ async fn the_number_of_partitions_is_fixed_when_the_folder_is_made() {
 }
 
 #[tokio::test]
+async fn an_old_address_is_gone_as_soon_as_a_server_starts_and_stays_away_when_it_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("address");
+    std::fs::write(&file, "http://127.0.0.1:1\n").expect("an old address");
+    let failed = std::process::Command::new(env!("CARGO_BIN_EXE_windhover"))
+        .args(["server", "local", "--listen", "127.0.0.1:0", "--address-file"])
+        .arg(&file)
+        .arg("--data")
+        .arg(folder.path().join("data"))
+        .env("WINDHOVER_SECRET_KEY", "c2hvcnQ=")
+        .output()
+        .expect("a run");
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(!file.exists());
+}
+
+#[tokio::test]
 async fn every_answer_names_how_firmly_deliveries_are_kept() {
     let server = with_example().start();
     for path in ["/health", "/ready", "/nothing", "/api/v1/main/executions/search", "/api/v1/main/executions/none"] {

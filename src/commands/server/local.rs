@@ -49,6 +49,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
 async fn serve(options: Options, background: Handle) -> anyhow::Result<()> {
     let stop = Stop::on_signals()?;
     options.working.allowed_hosts()?;
+    address::forget(options.listening.address_file.as_deref())?;
     let listener = listen::open(&options.listening.listen, options.exposure()).await?;
     let bound = listener.local_addr()?;
     let common = open(&options, bound).await?;

@@ -171,6 +171,7 @@ fn details(engine: &Engine) -> serde_json::Value {
 }
 
 async fn open_listener(options: &Listening, exposure: Exposure) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    address::forget(options.address_file.as_deref())?;
     let listener = listen::open(&options.listen, exposure).await?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
