@@ -145,6 +145,19 @@ async fn an_old_address_is_gone_as_soon_as_a_server_starts_and_stays_away_when_i
 }
 
 #[tokio::test]
+async fn a_start_without_the_key_of_the_data_is_refused_and_leaves_no_other_key() {
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let data = tempfile::tempdir().expect("a folder");
+    let launch = || with_example().argument("--data").argument(data.path());
+    launch().variable("WINDHOVER_SECRET_KEY", KEY).start().terminate();
+    let refused = launch().fails();
+    assert!(refused.printed.contains("none was given"), "{}", refused.printed);
+    assert!(refused.printed.contains("WINDHOVER_SECRET_KEY or --secret-key-file"), "{}", refused.printed);
+    assert!(!data.path().join("secret.key").exists());
+    launch().variable("WINDHOVER_SECRET_KEY", KEY).start();
+}
+
+#[tokio::test]
 async fn every_answer_names_how_firmly_deliveries_are_kept() {
     let server = with_example().start();
     for path in ["/health", "/ready", "/nothing", "/api/v1/main/executions/search", "/api/v1/main/executions/none"] {
