@@ -165,3 +165,10 @@ async fn every_answer_names_how_firmly_deliveries_are_kept() {
         assert_eq!(answer.header("windhover-durability"), "fsync", "{path}: {}", answer.status);
     }
 }
+
+#[tokio::test]
+async fn a_flow_folder_that_is_not_there_is_told_with_the_option() {
+    let server = launch().argument("--flows=/does/not/exist").start();
+    let printed = server.printed();
+    assert!(printed.contains("/does/not/exist is not there") && printed.contains("--flows"), "{printed}");
+}
