@@ -124,7 +124,17 @@ async fn the_number_of_partitions_is_fixed_when_the_folder_is_made() {
         .output()
         .expect("a run");
     assert_eq!(other.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&other.stderr).contains('4'), "{}", String::from_utf8_lossy(&other.stderr));
+    let printed = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(printed.contains("the logs have 4 partitions, but 8 were asked for; leave --partitions out"), "{printed}");
+}
+
+#[tokio::test]
+async fn without_a_number_of_partitions_the_log_keeps_its_own() {
+    let data = tempfile::tempdir().expect("a folder");
+    let launch = || with_example().argument("--data").argument(data.path());
+    launch().argument("--partitions=2").start().terminate();
+    let server = launch().start();
+    deliver_example(&server.api, &json!({})).await;
 }
 
 #[tokio::test]

@@ -292,31 +292,30 @@ fn metadata(options: &Options, layout: Layout) -> HashMap<String, String> {
     layout.into_iter().chain(key).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// Refuses a stream of another layout. An older record format is fine: it stays readable.
+/// Refuses a stream of another layout.
 fn check_layout(config: &Config, wanted: Layout) -> Result<(), OpenError> {
     let number = |key: &str| config.metadata.get(key).and_then(|text| text.parse::<u32>().ok());
-    let mismatch = |what: &str, found: Option<u32>, wanted: u32| OpenError::Layout {
-        found: found.map_or_else(|| format!("a stream {} that is not ours", config.name), |n| format!("{what} {n}")),
-        wanted: format!("{what} {wanted}"),
-    };
-    let fixed = [("partitions", PARTITIONS_KEY, wanted.partitions), ("shards", SHARDS_KEY, wanted.shards)];
-    for (what, key, wanted) in fixed {
-        let found = number(key);
-        if found != Some(u32::from(wanted)) {
-            return Err(mismatch(what, found, u32::from(wanted)));
-        }
-    }
-    match number(FORMAT_KEY) {
-        Some(format) if format <= wanted.format => Ok(()),
-        found => Err(mismatch("record format", found, wanted.format)),
-    }
+    let small = |key: &str| number(key).and_then(|number| u16::try_from(number).ok());
+    let found = (|| {
+        let (partitions, shards) = (small(PARTITIONS_KEY)?, small(SHARDS_KEY)?);
+        Some(Layout { format: number(FORMAT_KEY)?, partitions, shards })
+    })();
+    let found = found.ok_or_else(|| {
+        let name = &config.name;
+        OpenError::Misconfigured(format!(
+            "NATS has a stream {name} that Windhover did not make: give this installation a name of its own with --nats-prefix"
+        ))
+    });
+    OpenError::unless_same_layout(found?, wanted)
 }
 
 fn check_key(config: &Config, options: &Options) -> Result<(), OpenError> {
     match (config.metadata.get(FINGERPRINT_KEY), &options.key_fingerprint) {
-        (Some(found), Some(wanted)) if found != wanted => {
-            Err(OpenError::Layout { found: format!("values sealed with key {found}"), wanted: format!("key {wanted}") })
-        }
+        (Some(found), Some(wanted)) if found != wanted => Err(OpenError::Layout {
+            found: format!("values sealed with key {found}"),
+            wanted: format!("key {wanted} was given"),
+            advice: "give the key of the data by WINDHOVER_SECRET_KEY or --secret-key-file",
+        }),
         _ => Ok(()),
     }
 }
@@ -326,7 +325,8 @@ fn check_copies(config: &Config, options: &Options) -> Result<(), OpenError> {
     match options.replicas {
         Some(wanted) if usize::from(wanted) < config.num_replicas => Err(OpenError::Layout {
             found: format!("{} copies of each stream", config.num_replicas),
-            wanted: format!("only {wanted}"),
+            wanted: format!("only {wanted} were asked for"),
+            advice: "leave --nats-replicas out, or give the number that they have",
         }),
         Some(_) | None => Ok(()),
     }

@@ -130,8 +130,8 @@ async fn another_layout_or_another_key_is_refused_and_another_prefix_is_another_
     let newer = Layout { format: 2, ..LAYOUT };
     JetStream::open(options(&server), newer).await.expect("a new installation");
     for (wanted, text) in [
-        (Layout { partitions: 8, ..newer }, "partitions 4"),
-        (Layout { shards: 2, ..newer }, "shards 1"),
+        (Layout { partitions: 8, ..newer }, "4 partitions"),
+        (Layout { shards: 2, ..newer }, "1 shards"),
         (LAYOUT, "record format 2"),
     ] {
         match JetStream::open(options(&server), wanted).await {

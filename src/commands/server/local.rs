@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
+    path::Path,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -13,7 +14,7 @@ use tokio::runtime::Handle;
 use windhover_console::Console;
 use windhover_engine::Engine;
 use windhover_eventlog::{
-    Layout, SharedLog,
+    Layout, OpenError, SharedLog,
     ask::SharedOwners,
     definitions::Deployments,
     embedded::{self, Embedded},
@@ -92,11 +93,19 @@ async fn open(options: &Options, bound: SocketAddr) -> anyhow::Result<Common> {
     }
     let seal = key::obtain(&options.data, options.secret_key_file.as_deref())?;
     let folder = options.data.join("log");
-    let partitions = options.nats.partitions.unwrap_or(PARTITIONS_DEFAULT);
-    let layout = Layout { format: codec::FORMAT, partitions, shards: 1 };
-    let opening = tokio::task::spawn_blocking(move || Embedded::open(&folder, layout, embedded::Options::default()));
-    let log: SharedLog = opening.await??;
+    let asked = options.nats.partitions;
+    let log: SharedLog = tokio::task::spawn_blocking(move || open_embedded(&folder, asked)).await??;
     Common::new(log, None, Some(seal), url).await
+}
+
+/// The log in a folder, with as many partitions as it was made with unless somebody asks for others, which is refused.
+fn open_embedded(folder: &Path, asked: Option<u16>) -> Result<Arc<Embedded>, OpenError> {
+    let partitions = match asked {
+        Some(asked) => asked,
+        None => Embedded::partitions(folder)?.unwrap_or(PARTITIONS_DEFAULT),
+    };
+    let layout = Layout { format: codec::FORMAT, partitions, shards: 1 };
+    Embedded::open(folder, layout, embedded::Options::default())
 }
 
 /// Starts the engine; its turns are taken in the background.
