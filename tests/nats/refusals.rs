@@ -70,6 +70,26 @@ async fn a_role_without_nats_says_what_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waiting_cannot_mend_is_refused_at_once_and_names_the_option() {
+    let nats = NatsServer::start(Sync::Always, "authorization { user: flows, password: s3cret }");
+    let with_user = nats.url().replace("nats://", "nats://flows:s3cret@");
+    for (arguments, named) in [
+        (
+            vec![format!("--nats={}", nats.url()), "--nats-user=flows".into(), "--nats-password=wrong".into()],
+            "--nats-password",
+        ),
+        (vec![format!("--nats={}", nats.url()), "--nats-prefix=a b".into()], "--nats-prefix"),
+        (vec![format!("--nats={with_user}")], "--nats-user with --nats-password"),
+    ] {
+        let launch = arguments.into_iter().fold(Launch::role(binary(), "ingress"), Launch::argument);
+        let stopped = launch.fails();
+        assert_eq!(stopped.status.code(), Some(1), "{}", stopped.printed);
+        assert!(stopped.printed.contains(named) && !stopped.printed.contains("s3cret"), "{named}: {}", stopped.printed);
+        assert!(!stopped.printed.contains("waiting for NATS"), "{}", stopped.printed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_user_is_let_in_and_the_password_is_not_shown() {
     let nats = NatsServer::start(Sync::Always, "authorization { user: flows, password: s3cret }");
     let arguments = vec![format!("--nats={}", nats.url()), format!("--nats-monitor={}", nats.monitor())];

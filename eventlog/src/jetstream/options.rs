@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 /// How to reach NATS and what to ask of it.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// `nats://HOST:PORT` or `tls://HOST:PORT`; several, joined by commas, for a cluster.
+    /// `nats://HOST:PORT` or `tls://HOST:PORT`; several, joined by commas, for a cluster. Users and passwords stand elsewhere.
     pub url: String,
     /// Starts every stream, bucket and subject, so that several installations can share one NATS: letters, digits, `-`, `_`.
     pub prefix: String,
@@ -51,7 +51,7 @@ impl Options {
 /// How to prove who we are. Its `Debug` shows no secret.
 #[derive(Clone)]
 pub enum Credentials {
-    /// Not at all, or by the URL.
+    /// Not at all.
     None,
     /// A user's name and password.
     UserPassword {

@@ -10,11 +10,14 @@ use std::{
 
 use async_nats::jetstream::{
     self,
-    context::{CreateStreamErrorKind, GetStreamErrorKind},
+    context::{CreateStreamError, CreateStreamErrorKind, GetStreamError, GetStreamErrorKind},
     stream::{Compression, Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 
-use super::{connect::store_error, options::Options};
+use super::{
+    connect::{place, store_error},
+    options::Options,
+};
 use crate::{Layout, LogName, OpenError};
 
 /// Copies of one publish within this time are answered with the position of the first.
@@ -39,8 +42,8 @@ impl Names {
         let prefix = options.prefix.clone();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(allowed) {
-            let text = format!("`{prefix}` is no prefix: 1 to 64 letters, digits, `-` or `_`");
-            return Err(store_error(options, text));
+            let text = format!("--nats-prefix `{prefix}` is no prefix: 1 to 64 letters, digits, `-` or `_` are wanted");
+            return Err(OpenError::Misconfigured(text));
         }
         Ok(Self { prefix })
     }
@@ -166,7 +169,7 @@ async fn settle_once(
                 stream.cached_info().config.clone()
             }
         },
-        Err(cause) => return Err(failed(cause.into())),
+        Err(cause) => return Err(not_found(options, cause)),
     };
     check_layout(&found, layout)?;
     check_key(&found, options)?;
@@ -182,7 +185,7 @@ async fn settle_once(
         }
         updated => updated,
     };
-    let updated = updated.map_err(|cause| failed(cause.into()))?;
+    let updated = updated.map_err(|cause| not_made(options, cause))?;
     check_key(&updated.config, options)?;
     Ok(updated.config)
 }
@@ -199,8 +202,24 @@ pub(super) async fn partitions(
             Ok(number.and_then(|text| text.parse().ok()))
         }
         Err(cause) if is_absent(&cause.kind()) => Ok(None),
-        Err(cause) => Err(store_error(options, cause)),
+        Err(cause) => Err(not_found(options, cause)),
     }
+}
+
+/// Why a stream cannot be looked at. An account without JetStream does not get it by waiting.
+fn not_found(options: &Options, cause: GetStreamError) -> OpenError {
+    match cause.kind() {
+        GetStreamErrorKind::JetStream(error) if is_disabled(error.error_code()) => OpenError::Misconfigured(format!(
+            "JetStream is off for this account at {} ({error}): enable it there, or come with other credentials",
+            place(options)
+        )),
+        _ => store_error(options, cause),
+    }
+}
+
+fn is_disabled(code: jetstream::ErrorCode) -> bool {
+    code == jetstream::ErrorCode::JETSTREAM_NOT_ENABLED
+        || code == jetstream::ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
 }
 
 enum Created {
@@ -228,7 +247,27 @@ async fn create(
         Ok(stream) => Ok(Created::New(Box::new(stream.cached_info().config.clone()))),
         // Two roles that start together: the other one was faster.
         Err(cause) if is_name_taken(&cause.kind()) => Ok(Created::BySomebodyElse),
-        Err(cause) => Err(store_error(options, cause)),
+        Err(cause) => Err(not_made(options, cause)),
+    }
+}
+
+/// Why a stream is not as it was asked for. A lone server never keeps copies, however long it is waited for.
+fn not_made(options: &Options, cause: CreateStreamError) -> OpenError {
+    match cause.kind() {
+        CreateStreamErrorKind::JetStream(error)
+            if error.error_code() == jetstream::ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED =>
+        {
+            OpenError::Misconfigured(format!(
+                "--nats-replicas {} needs a cluster of as many NATS servers, and {} is one alone",
+                options.replicas.unwrap_or_default(),
+                place(options)
+            ))
+        }
+        CreateStreamErrorKind::JetStream(error) if error.error_code() == jetstream::ErrorCode::CLUSTER_NO_PEERS => {
+            let wanted = options.replicas.unwrap_or_default();
+            store_error(options, format!("{}; --nats-replicas {wanted} needs as many servers", super::text_of(&cause)))
+        }
+        _ => store_error(options, cause),
     }
 }
 

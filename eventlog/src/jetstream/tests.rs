@@ -124,6 +124,40 @@ async fn a_server_of_which_nobody_knows_whether_it_syncs_is_refused_naming_the_f
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_never_work_is_refused_as_such_and_names_the_option() {
+    let server = NatsServer::start(Sync::Always, "authorization { user: me, password: secret }");
+    let me = |password: &str| Credentials::UserPassword { user: "me".into(), password: password.into() };
+    let known = Options { credentials: me("secret"), ..options(&server) };
+    let missing = || Some("/does/not/exist.pem".into());
+    let with_ca = Tls { ca_file: missing(), ..Tls::default() };
+    for (wrong, named) in [
+        (Options { prefix: "a b".into(), ..known.clone() }, "--nats-prefix"),
+        (Options { url: "http://h:1".into(), ..known.clone() }, "--nats http://h:1"),
+        (Options { credentials: me("wrong"), ..known.clone() }, "--nats-password"),
+        (Options { credentials: Credentials::Token("wrong".into()), ..known.clone() }, "--nats-token"),
+        (Options { credentials: Credentials::Nkey("wrong".into()), ..known.clone() }, "--nats-nkey"),
+        (Options { credentials: Credentials::File("/does/not/exist".into()), ..known.clone() }, "--nats-creds"),
+        (Options { credentials: Credentials::None, ..known.clone() }, "--nats-user"),
+        (Options { tls: with_ca, ..known.clone() }, "--nats-ca"),
+        (Options { replicas: Some(3), ..known.clone() }, "--nats-replicas 3"),
+    ] {
+        match JetStream::open(wrong, LAYOUT).await {
+            Err(OpenError::Misconfigured(text)) => assert!(text.contains(named), "{named}: {text}"),
+            other => panic!("{named}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_jetstream_is_refused_with_the_line_for_its_configuration() {
+    let server = NatsServer::start(Sync::Always, "jetstream: disabled");
+    match JetStream::open(options(&server), LAYOUT).await {
+        Err(OpenError::Misconfigured(text)) => assert!(text.contains("jetstream {"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_layout_or_another_key_is_refused_and_another_prefix_is_another_installation() {
     let server = NatsServer::start(Sync::Always, "");
     let with_key = |key: &str| Options { key_fingerprint: Some(key.into()), ..options(&server) };
