@@ -27,7 +27,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream
 use serde::Deserialize;
 
 pub use members::{ENGINE_TTL_MIN, Membership};
-pub use options::{Credentials, Encryption, Options, Tls, Unsynced};
+pub use options::{Access, Credentials, Encryption, Options, Tls, Unsynced};
 pub use questions::RemoteOwners;
 
 use self::streams::Names;
@@ -95,7 +95,10 @@ impl JetStream {
         let durability = durability::learn(&options, first.num_replicas).await?;
         let replicas = first.num_replicas;
         let options = Options { replicas: options.replicas.or(u8::try_from(replicas).ok()), ..options };
-        let logs = streams::fixed_logs(layout);
+        let logs = match options.access {
+            Access::Make => streams::fixed_logs(layout),
+            Access::Look => Vec::new(),
+        };
         let settling: Vec<_> =
             logs.iter().map(|log| streams::settle(&context, &names, &options, layout, log).boxed()).collect();
         stream::iter(settling).buffer_unordered(SETTLE_AT_ONCE).try_collect::<Vec<_>>().await?;

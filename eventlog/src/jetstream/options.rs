@@ -25,6 +25,8 @@ pub struct Options {
     pub append_timeout: Duration,
     /// Most bytes of one inbox, `None` for no limit but the account's. Leaves room for the executions.
     pub inbox_bytes_max: Option<u64>,
+    /// Whether streams that are missing are made, and others brought to what we need.
+    pub access: Access,
     /// Names the key for sealed values without telling it; a second one with another key is refused. `None`: has no key.
     pub key_fingerprint: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Options {
             replicas: None,
             append_timeout: Duration::from_secs(5),
             inbox_bytes_max: None,
+            access: Access::Make,
             key_fingerprint: None,
         }
     }
@@ -101,6 +104,15 @@ pub enum Encryption {
     Required,
     /// Encrypted from the first byte, for servers with `handshake_first`.
     First,
+}
+
+/// What opening may change in NATS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Whatever is missing is made.
+    Make,
+    /// Nothing: flows are looked at and no more.
+    Look,
 }
 
 /// What to do when a server syncs lazily, or nobody can tell.

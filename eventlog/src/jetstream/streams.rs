@@ -16,7 +16,7 @@ use async_nats::jetstream::{
 
 use super::{
     connect::{place, store_error},
-    options::Options,
+    options::{Access, Options},
 };
 use crate::{Layout, LogName, OpenError};
 
@@ -162,6 +162,9 @@ async fn settle_once(
     let name = names.stream(log);
     let found = match context.get_stream(&name).await {
         Ok(stream) => stream.cached_info().config.clone(),
+        Err(cause) if is_absent(&cause.kind()) && options.access == Access::Look => {
+            return Err(no_installation(options));
+        }
         Err(cause) if is_absent(&cause.kind()) => match create(context, names, options, layout, log).await? {
             Created::New(config) => return Ok(*config),
             Created::BySomebodyElse => {
@@ -175,7 +178,7 @@ async fn settle_once(
     check_key(&found, options)?;
     check_copies(&found, options)?;
     let wanted = adjusted(found.clone(), options, layout, log);
-    if wanted == found {
+    if wanted == found || options.access == Access::Look {
         return Ok(found);
     }
     let updated = match context.update_stream(&wanted).await {
@@ -269,6 +272,11 @@ fn not_made(options: &Options, cause: CreateStreamError) -> OpenError {
         }
         _ => store_error(options, cause),
     }
+}
+
+/// Nothing was made under this prefix yet.
+fn no_installation(options: &Options) -> OpenError {
+    OpenError::Misconfigured(format!("NATS has no installation under --nats-prefix {} yet", options.prefix))
 }
 
 fn is_absent(kind: &GetStreamErrorKind) -> bool {

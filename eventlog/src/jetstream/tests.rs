@@ -140,6 +140,7 @@ async fn what_can_never_work_is_refused_as_such_and_names_the_option() {
         (Options { credentials: Credentials::None, ..known.clone() }, "--nats-user"),
         (Options { tls: with_ca, ..known.clone() }, "--nats-ca"),
         (Options { replicas: Some(3), ..known.clone() }, "--nats-replicas 3"),
+        (Options { access: Access::Look, ..known }, "--nats-prefix windhover"),
     ] {
         match JetStream::open(wrong, LAYOUT).await {
             Err(OpenError::Misconfigured(text)) => assert!(text.contains(named), "{named}: {text}"),
@@ -155,6 +156,16 @@ async fn a_server_without_jetstream_is_refused_with_the_line_for_its_configurati
         Err(OpenError::Misconfigured(text)) => assert!(text.contains("jetstream {"), "{text}"),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_only_looks_changes_nothing() {
+    let server = NatsServer::start(Sync::Always, "");
+    let log = open(options(&server)).await;
+    let before = streams_of(&log).await;
+    let look = Options { access: Access::Look, inbox_bytes_max: Some(1 << 20), ..options(&server) };
+    assert_eq!(open(look).await.head(LogName::Definitions).await.expect("a head"), Position::ORIGIN);
+    assert_eq!(streams_of(&log).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -198,15 +198,22 @@ impl Place for Server {
 
 /// The log in NATS, without a server.
 struct Log {
-    deployments: Deployments,
+    /// `None` when nothing was made there yet, and a dry run must not make it.
+    deployments: Option<Deployments>,
     tenant: TenantId,
 }
 
 impl Log {
     async fn open(deploy: &Deploy) -> anyhow::Result<Self> {
         let tenant = deploy.server.tenant.parse().context("--tenant")?;
-        let log = deploy.nats.open(None, None).await?;
-        let deployments = Deployments::open(log).await.context("deployed flows cannot be read")?;
+        let log = match deploy.dry_run {
+            true => deploy.nats.look().await?,
+            false => Some(deploy.nats.open(None, None).await?),
+        };
+        let deployments = match log {
+            Some(log) => Some(Deployments::open(log).await.context("deployed flows cannot be read")?),
+            None => None,
+        };
         Ok(Self { deployments, tenant })
     }
 }
@@ -214,7 +221,8 @@ impl Log {
 impl Place for Log {
     async fn newest(&self, flow: &FlowName) -> anyhow::Result<Option<Newest>> {
         let key = (self.tenant.clone(), flow.namespace.parse()?, flow.id.parse()?);
-        let definitions = self.deployments.refreshed().await.context("deployed flows cannot be read")?;
+        let Some(deployments) = &self.deployments else { return Ok(None) };
+        let definitions = deployments.refreshed().await.context("deployed flows cannot be read")?;
         let newest = |newest: &std::sync::Arc<windhover_proto::definitions::Revision>| Newest {
             revision: newest.reference.revision.into(),
             source: newest.source.to_string(),
@@ -225,7 +233,8 @@ impl Place for Log {
     async fn deploy(&self, _flow: &FlowName, source: &str, _known: Known) -> anyhow::Result<u64> {
         let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let now = Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX));
-        match self.deployments.deploy(&self.tenant, source, now).await? {
+        let deployments = self.deployments.as_ref().context("a dry run deploys nothing")?;
+        match deployments.deploy(&self.tenant, source, now).await? {
             Deployed::Revision(revision) | Deployed::Unchanged(revision) => Ok(revision.into()),
         }
     }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use windhover_eventlog::{
     Layout, OpenError,
-    jetstream::{Credentials, Encryption, JetStream, Options, Tls, Unsynced},
+    jetstream::{Access, Credentials, Encryption, JetStream, Options, Tls, Unsynced},
 };
 use windhover_proto::{codec, seal::SealKey};
 
@@ -125,8 +125,22 @@ impl NatsOptions {
         seal: Option<&SealKey>,
         inbox_bytes_max: Option<u64>,
     ) -> anyhow::Result<Arc<JetStream>> {
+        let key_fingerprint = seal.map(SealKey::fingerprint);
+        let opened = self.open_patiently(&Options { inbox_bytes_max, key_fingerprint, ..self.options()? }).await?;
+        opened.context("NATS did not keep the log that was made")
+    }
+
+    /// Opens the log in NATS only to look at it: nothing is made there. `None` when there is no installation yet.
+    ///
+    /// # Errors
+    /// As [`NatsOptions::open`].
+    pub(crate) async fn look(&self) -> anyhow::Result<Option<Arc<JetStream>>> {
+        self.open_patiently(&Options { access: Access::Look, ..self.options()? }).await
+    }
+
+    fn options(&self) -> anyhow::Result<Options> {
         let Some(url) = &self.url else { bail!("--nats URL is missing: this role keeps its log in NATS") };
-        let options = Options {
+        Ok(Options {
             prefix: self.prefix.clone(),
             credentials: self.credentials(),
             tls: self.tls(),
@@ -134,13 +148,15 @@ impl NatsOptions {
             system: self.system(),
             unsynced: if self.allow_unsynced { Unsynced::Allow } else { Unsynced::Refuse },
             replicas: self.replicas,
-            inbox_bytes_max,
-            key_fingerprint: seal.map(SealKey::fingerprint),
             ..Options::new(url.clone())
-        };
+        })
+    }
+
+    /// Waits for a server that is starting too; what can never work fails at once.
+    async fn open_patiently(&self, options: &Options) -> anyhow::Result<Option<Arc<JetStream>>> {
         let deadline = Instant::now() + START_WAIT_MAX;
         loop {
-            match self.open_once(&options).await {
+            match Box::pin(self.open_once(options)).await {
                 Err(error @ OpenError::Store { .. }) if Instant::now() < deadline => {
                     tracing::info!(error = &error as &dyn std::error::Error, "waiting for NATS");
                     tokio::time::sleep(START_POLL).await;
@@ -150,13 +166,14 @@ impl NatsOptions {
         }
     }
 
-    async fn open_once(&self, options: &Options) -> Result<Arc<JetStream>, OpenError> {
-        let partitions = match self.partitions {
-            Some(partitions) => partitions,
-            None => JetStream::partitions(options).await?.unwrap_or(PARTITIONS_DEFAULT),
-        };
+    async fn open_once(&self, options: &Options) -> Result<Option<Arc<JetStream>>, OpenError> {
+        let found = JetStream::partitions(options).await?;
+        if found.is_none() && options.access == Access::Look {
+            return Ok(None);
+        }
+        let partitions = self.partitions.or(found).unwrap_or(PARTITIONS_DEFAULT);
         let layout = Layout { format: codec::FORMAT, partitions, shards: 1 };
-        JetStream::open(options.clone(), layout).await
+        JetStream::open(options.clone(), layout).await.map(Some)
     }
 
     fn credentials(&self) -> Credentials {
