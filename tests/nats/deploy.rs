@@ -43,6 +43,19 @@ async fn a_dry_run_makes_nothing_and_shows_everything_as_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_typed_wins_over_the_variable_that_names_nats() {
+    let world = World::start();
+    let server = Launch::role(binary(), "local").start();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("echo.yaml"), echo()).expect("a flow file");
+    let mut command = std::process::Command::new(binary());
+    command.args(["flow", "deploy", "--server", server.api.base()]).arg(folder.path());
+    let output = command.env("WINDHOVER_NATS", world.nats.url()).output().expect("a run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(deliver(&server.api, "echo", "k").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mistake_in_one_flow_keeps_all_of_them_from_being_deployed() {
     let world = World::start();
     let folder = tempfile::tempdir().expect("a temporary folder");

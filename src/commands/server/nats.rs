@@ -7,12 +7,14 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{ArgMatches, Args, error::ErrorKind};
 use windhover_eventlog::{
     Layout, OpenError,
     jetstream::{Access, Credentials, Encryption, JetStream, Options, Tls, Unsynced},
 };
 use windhover_proto::{codec, seal::SealKey};
+
+use crate::commands::typed::{is_given, is_typed, looks_at_arguments};
 
 /// Partitions of a new log when nobody says how many.
 pub(super) const PARTITIONS_DEFAULT: u16 = 16;
@@ -206,6 +208,31 @@ impl NatsOptions {
     }
 }
 
+/// Refuses options about NATS that were typed where no NATS is named: they would change nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OnlyWithNats;
+
+impl OnlyWithNats {
+    fn look(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        if is_given(matches, "url") {
+            return Ok(Self);
+        }
+        let all = NatsOptions::augment_args(clap::Command::new("nats"));
+        let about_nats =
+            all.get_arguments().filter(|argument| !matches!(argument.get_id().as_str(), "url" | "partitions"));
+        match about_nats.into_iter().find(|argument| is_typed(matches, argument.get_id().as_str())) {
+            None => Ok(Self),
+            Some(argument) => {
+                let name = argument.get_long().unwrap_or_default();
+                let text = format!("--{name} is about a log in NATS, and none is named: give --nats URL too\n");
+                Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, text))
+            }
+        }
+    }
+}
+
+looks_at_arguments!(OnlyWithNats, OnlyWithNats::look);
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -258,6 +285,32 @@ mod tests {
         ] {
             assert!(parsed(&wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[derive(Parser)]
+    struct Local {
+        #[command(flatten)]
+        only_with_nats: OnlyWithNats,
+        #[command(flatten)]
+        nats: NatsOptions,
+    }
+
+    #[test]
+    fn where_no_nats_is_named_an_option_about_it_is_refused() {
+        let parsed = |arguments: &[&str]| {
+            let parsed = Local::try_parse_from([&["test"], arguments].concat());
+            parsed.map(|Local { only_with_nats: OnlyWithNats, nats }| nats.url).map_err(|error| error.to_string())
+        };
+        for wrong in
+            ["--nats-monitor=http://h:1", "--nats-prefix=x", "--nats-replicas=3", "--allow-unsynced", "--nats-tls"]
+        {
+            let refused = parsed(&[wrong]).unwrap_err();
+            let (name, _) = wrong.split_once('=').unwrap_or((wrong, ""));
+            assert!(refused.contains(name) && refused.contains("--nats URL"), "{refused}");
+            assert!(parsed(&[wrong, "--nats=nats://h:1"]).is_ok(), "{wrong}");
+        }
+        assert_eq!(parsed(&["--partitions=4"]), Ok(None));
+        assert_eq!(parsed(&[]), Ok(None), "defaults are not typed");
     }
 
     #[test]
