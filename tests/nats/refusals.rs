@@ -90,6 +90,18 @@ async fn what_waiting_cannot_mend_is_refused_at_once_and_names_the_option() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_waits_for_nats_ends_at_once_when_it_is_told_to() {
+    for role in ["ingress", "engine", "console", "local"] {
+        // Nothing listens on the first port of the system.
+        let server = Launch::role(binary(), role).argument("--nats=nats://127.0.0.1:1").spawn();
+        eventually("it waits", async || server.printed().contains("waiting for NATS").then_some(())).await;
+        let stopped = server.terminate();
+        assert_eq!(stopped.status.code(), Some(0), "{role}: {}", stopped.printed);
+        assert!(stopped.after < Duration::from_secs(2), "{role} ended after {:?}", stopped.after);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_user_is_let_in_and_the_password_is_not_shown() {
     let nats = NatsServer::start(Sync::Always, "authorization { user: flows, password: s3cret }");
     let arguments = vec![format!("--nats={}", nats.url()), format!("--nats-monitor={}", nats.monitor())];

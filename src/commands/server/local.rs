@@ -53,7 +53,7 @@ async fn serve(options: Options, background: Handle) -> anyhow::Result<()> {
     address::forget(options.listening.address_file.as_deref())?;
     let listener = listen::open(&options.listening.listen, options.exposure()).await?;
     let bound = listener.local_addr()?;
-    let common = open(&options, bound).await?;
+    let Some(common) = stop.or(open(&options, bound)).await.transpose()? else { return Ok(()) };
     let mut watcher = Watcher::new(&options.flows, &options.data, common.deployments.clone(), options.removed())?;
     watcher.look().await.iter().for_each(watch::tell);
     let engine = start_engine(&options, &common, &background).await?;

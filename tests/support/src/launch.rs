@@ -134,7 +134,11 @@ impl Launch {
         self.spawn().wait()
     }
 
-    fn spawn(&self) -> Server {
+    /// Starts the server and does not wait until it is ready.
+    ///
+    /// # Panics
+    /// When the system starts no process.
+    pub fn spawn(&self) -> Server {
         let _ = fs::remove_file(self.address_file());
         let log = self.scratch.path().join("log");
         let output = fs::File::create(&log).expect("a log file");
