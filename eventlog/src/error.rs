@@ -44,7 +44,7 @@ pub enum AppendError {
         reason: String,
     },
     /// The deadline passed or the store failed half-way: stored or not, nobody knows yet.
-    #[error("whether the record is in {log} is not known: {reason}; read the head to learn it")]
+    #[error("whether the record is in {log} is not known: {reason}")]
     Unknown {
         /// The log.
         log: LogName,

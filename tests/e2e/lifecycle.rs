@@ -177,6 +177,17 @@ async fn every_answer_names_how_firmly_deliveries_are_kept() {
 }
 
 #[tokio::test]
+async fn a_server_whose_disk_cap_is_reached_says_that_it_is_not_ready() {
+    let server = with_example().argument("--disk-max=1B").start();
+    let reason = windhover_testing::eventually("/ready says why", async || {
+        let ready = server.api.get("/ready").await;
+        (ready.status == 503).then(|| ready.text())
+    })
+    .await;
+    assert!(reason.contains("nothing new is accepted") && reason.contains("the cap is 1"), "{reason}");
+}
+
+#[tokio::test]
 async fn a_flow_folder_that_is_not_there_is_told_with_the_option() {
     let server = launch().argument("--flows=/does/not/exist").start();
     let printed = server.printed();

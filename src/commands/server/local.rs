@@ -5,7 +5,10 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::ExitCode,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -56,8 +59,10 @@ async fn serve(options: Options, background: Handle) -> anyhow::Result<()> {
     let Some(common) = stop.or(open(&options, bound)).await.transpose()? else { return Ok(()) };
     let mut watcher = Watcher::new(&options.flows, &options.data, common.deployments.clone(), options.removed())?;
     watcher.look().await.iter().for_each(watch::tell);
-    let engine = start_engine(&options, &common, &background).await?;
-    let console = start_console(&options, &common, &engine)?;
+    let starting = start_engine(&options, &common, &background);
+    let Some(engine) = stop.or(starting).await.transpose()? else { return Ok(()) };
+    let started = Arc::new(AtomicBool::new(false));
+    let console = start_console(&options, &common, &engine, started.clone())?;
     let asked: SharedOwners = match &common.nats {
         Some(nats) => nats.owners(),
         None => engine.clone(),
@@ -68,10 +73,13 @@ async fn serve(options: Options, background: Handle) -> anyhow::Result<()> {
     end_streams_at(stop.clone(), console.clone());
     let serving = tokio::spawn(windhover_ingress::server::serve(listener, routes, stop.clone().requested()));
     tokio::select! {
-        ready = ready(&engine, console.router()) => ready?,
+        ready = ready(&engine, console.router()) => {
+            ready?;
+            announce(&options, &common, bound)?;
+        }
         () = stop.clone().requested() => {}
     }
-    announce(&options, &common, bound)?;
+    started.store(true, Ordering::Release);
     let watching = tokio::spawn(watcher.run());
     let telling =
         tokio::spawn(tell_new_webhooks(common.deployments.clone(), common.surroundings.clone(), common.url.clone()));
@@ -123,8 +131,14 @@ async fn start_engine(options: &Options, common: &Common, background: &Handle) -
     started.context("the engine cannot start")
 }
 
-fn start_console(options: &Options, common: &Common, engine: &Arc<Engine>) -> anyhow::Result<Console> {
-    let (asked, reach) = (Arc::downgrade(engine), common.reach.clone());
+/// A cap that is reached makes a server not ready, but keeps none from starting: what was accepted is worked off.
+fn start_console(
+    options: &Options,
+    common: &Common,
+    engine: &Arc<Engine>,
+    started: Arc<AtomicBool>,
+) -> anyhow::Result<Console> {
+    let (asked, reach, cap) = (Arc::downgrade(engine), common.reach.clone(), common.cap.clone());
     let owners: SharedOwners = match &common.nats {
         Some(nats) => nats.owners(),
         None => Arc::new(Patient(engine.clone())),
@@ -132,7 +146,9 @@ fn start_console(options: &Options, common: &Common, engine: &Arc<Engine>) -> an
     let not_ready = Arc::new(move || {
         let of_engine =
             || asked.upgrade().map_or_else(|| Some("it is ending".to_owned()), |one| engine_not_ready(&one));
-        reach.trouble().or_else(of_engine)
+        let full = || cap.reached().filter(|_| started.load(Ordering::Acquire));
+        let refused = || full().map(|reason| format!("nothing new is accepted: {reason}"));
+        reach.trouble().or_else(refused).or_else(of_engine)
     });
     common.console(owners, options.data.join("console"), options.keeping.kept(), not_ready)
 }
