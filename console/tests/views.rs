@@ -7,7 +7,7 @@ mod support;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use support::{LAYOUT, Stuck, Writer, created, created_by, ended, get, get_bytes, id, logged};
+use support::{Fails, LAYOUT, Stuck, Writer, created, created_by, ended, get, get_bytes, id, logged};
 use tower::ServiceExt;
 use windhover_console::{Console, Kept, Options};
 use windhover_eventlog::{
@@ -183,13 +183,7 @@ async fn an_answer_waits_for_what_was_accepted_before_the_request() {
         let writer = Writer::new();
         let console = console_with(&writer, folder.path(), FOREVER, Arc::new(Slow(writer.log.clone()))).await;
         let router = console.router();
-        let accepted = Append {
-            log: LogName::Inbox { shard: 0 },
-            bytes: "accepted".into(),
-            expect: Expect::Anything,
-            resend_id: None,
-        };
-        assert_eq!(writer.log.append(accepted).await.unwrap(), Position(1));
+        accept(&writer).await;
         let (status, body) = get(&router, &path).await;
         assert_eq!(status, 200, "{path}");
         assert!(
@@ -197,6 +191,48 @@ async fn an_answer_waits_for_what_was_accepted_before_the_request() {
             "{path}: {body}"
         );
     }
+}
+
+/// A delivery in the inbox, which nobody has decided.
+async fn accept(writer: &Writer) {
+    let log = LogName::Inbox { shard: 0 };
+    let accepted = Append { log, bytes: "accepted".into(), expect: Expect::Anything, resend_id: None };
+    assert_eq!(writer.log.append(accepted).await.unwrap(), Position(1));
+}
+
+/// Status, `code` and `Retry-After` of an answer.
+async fn refusal(console: &Console, path: &str) -> (u16, String, Option<String>) {
+    let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+    let response = console.router().oneshot(request).await.unwrap();
+    let retry_after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+    let status = response.status().as_u16();
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    (status, body["code"].as_str().unwrap_or_default().to_owned(), retry_after)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_no_engine_answers_an_unknown_execution_is_503_and_a_known_one_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new();
+    writer.commit(id(1), 1000, vec![created("echo"), Event::ExecutionStarted]).await;
+    accept(&writer).await;
+    let console = console(&writer, folder.path()).await;
+    let (status, body) = get(&console.router(), &format!("/api/v1/main/executions/{}", id(1))).await;
+    assert_eq!((status, body["state"]["current"].as_str()), (200, Some("RUNNING")));
+    for path in [format!("executions/{}", id(9)), format!("logs/{}", id(9)), format!("executions/{}/flow", id(9))] {
+        let answer = refusal(&console, &format!("/api/v1/main/{path}")).await;
+        assert_eq!(answer, (503, "undecided".to_owned(), Some("1".to_owned())), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_log_does_not_say_where_it_ends_an_unknown_execution_is_503() {
+    let folder = tempfile::tempdir().unwrap();
+    let headless = Writer::on(Arc::new(Stuck { log: Writer::new().log, fails: Fails::Heads }));
+    let console = console(&headless, folder.path()).await;
+    let answer = refusal(&console, &format!("/api/v1/main/executions/{}", id(9))).await;
+    assert_eq!(answer, (503, "unavailable".to_owned(), Some("1".to_owned())));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -306,7 +342,7 @@ async fn a_search_is_503_with_retry_after_while_the_views_are_being_made() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new();
     writer.commit(id(1), 1000, vec![created("echo"), ended(State::Success)]).await;
-    let making = Writer::on(Arc::new(Stuck(writer.log.clone())));
+    let making = Writer::on(Arc::new(Stuck { log: writer.log.clone(), fails: Fails::Reading }));
     let console = console(&making, folder.path()).await;
     for path in ["executions/search", "executions?namespace=company.team&flowId=echo"] {
         let request = axum::http::Request::get(format!("/api/v1/main/{path}")).body(axum::body::Body::empty()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use crate::{LogName, ObjectName, Position};
+use crate::{Layout, LogName, ObjectName, Position};
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -44,7 +44,7 @@ pub enum AppendError {
         reason: String,
     },
     /// The deadline passed or the store failed half-way: stored or not, nobody knows yet.
-    #[error("whether the record is in {log} is not known: {reason}; read the head to learn it")]
+    #[error("whether the record is in {log} is not known: {reason}")]
     Unknown {
         /// The log.
         log: LogName,
@@ -150,13 +150,18 @@ pub enum OpenError {
         folder: String,
     },
     /// The logs were made with another layout.
-    #[error("the logs have {found}, but {wanted} was asked for; start with the layout that they have")]
+    #[error("the logs have {found}, but {wanted}; {advice}")]
     Layout {
-        /// What stands in the store.
+        /// What stands in the store: `2 partitions`.
         found: String,
-        /// What the caller wants.
+        /// What the caller wants: `4 were asked for`.
         wanted: String,
+        /// What to do about it.
+        advice: &'static str,
     },
+    /// What the caller gave can never work, however long it waits.
+    #[error("{0}")]
+    Misconfigured(String),
     /// The store syncs lazily, and the caller did not accept that.
     #[error("{0}")]
     Unsynced(String),
@@ -169,4 +174,35 @@ pub enum OpenError {
         #[source]
         cause: Cause,
     },
+}
+
+impl OpenError {
+    /// Refuses logs of another layout than the one wanted. An older record format is fine: it stays readable.
+    pub(crate) fn unless_same_layout(found: Layout, wanted: Layout) -> Result<(), Self> {
+        let other = |what: &str, found: u16, wanted: u16, advice| Self::Layout {
+            found: format!("{found} {what}"),
+            wanted: format!("{wanted} were asked for"),
+            advice,
+        };
+        if found.partitions != wanted.partitions {
+            let advice = "leave --partitions out, or give the number that they have";
+            return Err(other("partitions", found.partitions, wanted.partitions, advice));
+        }
+        if found.shards != wanted.shards {
+            return Err(other("shards", found.shards, wanted.shards, "start with the number that they have"));
+        }
+        if found.format > wanted.format {
+            return Err(Self::newer_format("record format", found.format, wanted.format));
+        }
+        Ok(())
+    }
+
+    /// Refuses what a newer version wrote.
+    pub(crate) fn newer_format(what: &str, found: u32, known: u32) -> Self {
+        Self::Layout {
+            found: format!("{what} {found}"),
+            wanted: format!("this version knows {known}"),
+            advice: "start the version that wrote them, or a newer one",
+        }
+    }
 }

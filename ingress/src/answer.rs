@@ -1,11 +1,8 @@
-//! Answers: what went well as JSON, what did not as a problem. Every one names how firmly accepted deliveries are kept.
+//! Answers: what went well as JSON, what did not as a problem.
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use windhover_proto::problem::{self, Code, Problem};
-
-/// Names how firmly an accepted delivery is kept.
-pub(crate) const DURABILITY: &str = "windhover-durability";
 
 /// Says that the verdict on a keyed delivery was not known in time.
 pub(crate) const VERDICT: &str = "windhover-verdict";

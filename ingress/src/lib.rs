@@ -9,6 +9,7 @@ mod batch;
 mod body;
 mod conditions;
 mod context;
+mod durability;
 mod idempotency;
 mod inputs;
 mod limits;
@@ -25,11 +26,11 @@ mod verdict;
 use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, routing::any};
-use http::HeaderValue;
 use windhover_eventlog::{SharedLog, ask::SharedOwners, definitions::Deployments};
 use windhover_proto::{expr::Surroundings, limit, seal::SealKey};
 
 pub use api::{Executions, operations};
+pub use durability::naming_durability;
 
 use crate::{batch::Batcher, service::Service, sites::Sites};
 
@@ -83,8 +84,6 @@ impl Ingress {
         let layout = log.layout();
         let batcher = |shard| Batcher::start(log.clone(), owners.clone(), shard, append_max);
         let batchers = (0..layout.shards.max(1)).map(batcher).collect();
-        let durability = HeaderValue::from_str(&log.durability().to_string());
-        let durability = durability.unwrap_or_else(|_| unreachable!("names of durability classes are plain text"));
         let (sites, partitions, refreshed_at) =
             (Sites::new(deployments), layout.partitions, tokio::sync::Mutex::default());
         Self(Arc::new(Service {
@@ -95,7 +94,6 @@ impl Ingress {
             partitions,
             body_bytes_max,
             append_max,
-            durability,
             surroundings,
             public_url,
             batchers,

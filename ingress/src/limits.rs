@@ -55,6 +55,14 @@ pub(crate) const VERDICT_MAX: Duration = Duration::from_millis(250);
 /// How long a sender that waits for the end waits before it asks again, when no engine answers.
 pub(crate) const ASK_AGAIN_DELAY: Duration = Duration::from_millis(100);
 
+/// While no engine answers for this long, a sender that waits for the end is answered as one that does not wait: longer than the
+/// default life of an engine's heartbeat (10 s), so that a takeover goes unnoticed.
+pub(crate) const UNANSWERED_MAX: Duration = Duration::from_secs(15);
+
+/// A question that was open for longer was not met with silence: the engine that had it was thinking. More than the 1.5 s that a
+/// question to an engine on NATS may take.
+pub(crate) const SILENT_QUESTION_MAX: Duration = Duration::from_secs(2);
+
 /// Deployed flows are read again at most this often because an address was not found.
 pub(crate) const REFRESH_INTERVAL: Duration = Duration::from_millis(200);
 

@@ -24,16 +24,16 @@ use windhover_proto::{
 };
 
 use crate::{
-    answer::{self, Refusal},
+    answer::Refusal,
     body, conditions,
     context::{Call, Moment},
     idempotency, inputs,
     request::{self, Place},
     service::Service,
     sites::{Hook, Site, Table},
-    target::{End, Target},
+    target::{self, Target},
     told,
-    verdict::{self, Ended, Fate},
+    verdict::{self, End, Ended, Fate},
 };
 
 /// Says that a delivery is a test.
@@ -42,15 +42,13 @@ const TEST_EVENT: &str = "x-kestra-test-event";
 /// Answers one call.
 pub(crate) async fn receive(service: Arc<Service>, parts: Parts, mut body: Body) -> Response {
     let answered = accept(&service, &parts, &mut body).await;
-    let mut response = match answered {
+    match answered {
         Ok(response) => response,
         Err(refusal) => {
             body::throw_away(body, &parts.headers).await;
             refusal.into_response()
         }
-    };
-    response.headers_mut().insert(answer::DURABILITY, service.durability.clone());
-    response
+    }
 }
 
 async fn accept(service: &Service, parts: &Parts, body: &mut Body) -> Result<Response, Refusal> {
@@ -68,7 +66,7 @@ async fn accept(service: &Service, parts: &Parts, body: &mut Body) -> Result<Res
         let detail = format!("Cannot execute webhook: the trigger '{}' is disabled.", hook.trigger.id);
         return Err(Code::TriggerDisabled.because(detail).into());
     }
-    if target.end == End::Beyond {
+    if target.end == target::End::Beyond {
         return Err(Code::WebhookNotFound.because("the address goes on after the key: Webhook not found").into());
     }
     let received = decide(service, parts, &found, &hook, sent, (delivery, moment))?;
@@ -279,9 +277,13 @@ async fn deliver(
     let (execution, delivery) = (input.execution, input.delivery.id);
     let base_url = service.base_url(parts);
     if hook.webhook.wait {
-        let Ended { execution, sent } = verdict::end_of(&service.owners, execution, delivery).await?;
-        let blob = load_object(service, &execution).await?;
-        return Ok(told::of_ended(service, &found.table, hook, &execution, sent, blob.as_deref(), &base_url)?);
+        return match verdict::end_of(&service.owners, execution, delivery).await? {
+            End::Reached(Ended { execution, sent }) => {
+                let blob = load_object(service, &execution).await?;
+                Ok(told::of_ended(service, &found.table, hook, &execution, sent, blob.as_deref(), &base_url)?)
+            }
+            End::Unanswered => Ok(told::of_started(hook, &input, &variables, Fate::Pending, service.now(), &base_url)),
+        };
     }
     let fate = match &input.delivery.key {
         Some(_) => verdict::of_keyed(&service.owners, execution, delivery, stored).await?,

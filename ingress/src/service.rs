@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderValue, request::Parts};
+use http::request::Parts;
 use tokio::{sync::Mutex, time::Instant};
 use windhover_eventlog::{SharedLog, ask::SharedOwners};
 use windhover_proto::{expr::Surroundings, id::ExecutionId, seal::SealKey, time::Timestamp};
@@ -25,8 +25,6 @@ pub(crate) struct Service {
     pub(crate) body_bytes_max: usize,
     /// How long a sender waits for the disk.
     pub(crate) append_max: Duration,
-    /// How firmly accepted deliveries are kept.
-    pub(crate) durability: HeaderValue,
     pub(super) surroundings: Arc<dyn Surroundings + Send + Sync>,
     pub(super) public_url: Option<String>,
     /// One for each shard.

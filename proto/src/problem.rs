@@ -57,6 +57,8 @@ pub enum Code {
     AnswerInvalid,
     /// The log did not confirm in time: stored or not, nobody knows yet.
     NotConfirmed,
+    /// Whether it exists is not decided yet, or nobody is there to say so.
+    Undecided,
     /// The log takes nothing now: nothing was stored.
     Unavailable,
     /// Too much waits for the disk: nothing was stored.
@@ -92,7 +94,7 @@ impl Code {
             Code::Unprocessable | Code::InputsInvalid | Code::KeyReused => 422,
             Code::TooManyRequests => 429,
             Code::Internal | Code::AnswerInvalid => 500,
-            Code::NotConfirmed | Code::Unavailable | Code::Overloaded | Code::Full => 503,
+            Code::NotConfirmed | Code::Undecided | Code::Unavailable | Code::Overloaded | Code::Full => 503,
         }
     }
 
@@ -122,6 +124,7 @@ impl Code {
             Code::Internal => "internal",
             Code::AnswerInvalid => "answer-invalid",
             Code::NotConfirmed => "not-confirmed",
+            Code::Undecided => "undecided",
             Code::Unavailable => "unavailable",
             Code::Overloaded => "overloaded",
             Code::Full => "full",
@@ -154,6 +157,7 @@ impl Code {
             Code::Internal => "An error of ours",
             Code::AnswerInvalid => "The answer could not be made",
             Code::NotConfirmed => "Not confirmed",
+            Code::Undecided => "Not decided yet",
             Code::Unavailable => "The log is not available",
             Code::Overloaded => "Too many deliveries wait",
             Code::Full => "No room",
@@ -182,9 +186,12 @@ impl Code {
             | Code::InputsInvalid
             | Code::KeyReused
             | Code::AnswerInvalid => Retry::Useless,
-            Code::BodyTooSlow | Code::TooManyRequests | Code::Unavailable | Code::Overloaded | Code::Full => {
-                Retry::Safe
-            }
+            Code::BodyTooSlow
+            | Code::TooManyRequests
+            | Code::Undecided
+            | Code::Unavailable
+            | Code::Overloaded
+            | Code::Full => Retry::Safe,
             Code::Internal | Code::NotConfirmed => Retry::SafeWithKey,
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod flow;
 pub(crate) mod logs;
 pub(crate) mod server;
 pub(crate) mod trigger;
+mod typed;
 
 use std::process::ExitCode;
 

@@ -124,5 +124,72 @@ async fn the_number_of_partitions_is_fixed_when_the_folder_is_made() {
         .output()
         .expect("a run");
     assert_eq!(other.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&other.stderr).contains('4'), "{}", String::from_utf8_lossy(&other.stderr));
+    let printed = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(printed.contains("the logs have 4 partitions, but 8 were asked for; leave --partitions out"), "{printed}");
+}
+
+#[tokio::test]
+async fn without_a_number_of_partitions_the_log_keeps_its_own() {
+    let data = tempfile::tempdir().expect("a folder");
+    let launch = || with_example().argument("--data").argument(data.path());
+    launch().argument("--partitions=2").start().terminate();
+    let server = launch().start();
+    deliver_example(&server.api, &json!({})).await;
+}
+
+#[tokio::test]
+async fn an_old_address_is_gone_as_soon_as_a_server_starts_and_stays_away_when_it_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("address");
+    std::fs::write(&file, "http://127.0.0.1:1\n").expect("an old address");
+    let failed = std::process::Command::new(env!("CARGO_BIN_EXE_windhover"))
+        .args(["server", "local", "--listen", "127.0.0.1:0", "--address-file"])
+        .arg(&file)
+        .arg("--data")
+        .arg(folder.path().join("data"))
+        .env("WINDHOVER_SECRET_KEY", "c2hvcnQ=")
+        .output()
+        .expect("a run");
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_start_without_the_key_of_the_data_is_refused_and_leaves_no_other_key() {
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let data = tempfile::tempdir().expect("a folder");
+    let launch = || with_example().argument("--data").argument(data.path());
+    launch().variable("WINDHOVER_SECRET_KEY", KEY).start().terminate();
+    let refused = launch().fails();
+    assert!(refused.printed.contains("none was given"), "{}", refused.printed);
+    assert!(refused.printed.contains("WINDHOVER_SECRET_KEY or --secret-key-file"), "{}", refused.printed);
+    assert!(!data.path().join("secret.key").exists());
+    launch().variable("WINDHOVER_SECRET_KEY", KEY).start();
+}
+
+#[tokio::test]
+async fn every_answer_names_how_firmly_deliveries_are_kept() {
+    let server = with_example().start();
+    for path in ["/health", "/ready", "/nothing", "/api/v1/main/executions/search", "/api/v1/main/executions/none"] {
+        let answer = server.api.get(path).await;
+        assert_eq!(answer.header("windhover-durability"), "fsync", "{path}: {}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn a_server_whose_disk_cap_is_reached_says_that_it_is_not_ready() {
+    let server = with_example().argument("--disk-max=1B").start();
+    let reason = windhover_testing::eventually("/ready says why", async || {
+        let ready = server.api.get("/ready").await;
+        (ready.status == 503).then(|| ready.text())
+    })
+    .await;
+    assert!(reason.contains("nothing new is accepted") && reason.contains("the cap is 1"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_flow_folder_that_is_not_there_is_told_with_the_option() {
+    let server = launch().argument("--flows=/does/not/exist").start();
+    let printed = server.printed();
+    assert!(printed.contains("/does/not/exist is not there") && printed.contains("--flows"), "{printed}");
 }

@@ -9,6 +9,9 @@ use super::*;
 
 const FILE: &str = include_str!("../../docker-compose.yml");
 
+/// What stands in `NATS_PASSWORD` where the files are used. Digits alone are no text in a configuration of NATS.
+const PASSWORD: &str = "112358";
+
 /// A service of the file, with anchors and merges resolved.
 struct Service {
     command: Vec<String>,
@@ -48,7 +51,7 @@ fn service(document: &Value, name: &str) -> Service {
     };
     let variable = |line: String| {
         let (name, value) = line.split_once('=')?;
-        Some((name.to_owned(), value.replace("${NATS_PASSWORD:-windhover}", "windhover")))
+        Some((name.to_owned(), value.replace("${NATS_PASSWORD:-windhover}", PASSWORD)))
     };
     Service {
         command: texts(&service["command"]),
@@ -61,7 +64,8 @@ fn authorization(document: &Value) -> String {
     let config = document["configs"]["nats"]["content"].as_str().expect("its configuration");
     assert!(config.contains("sync_interval: always"), "{config}");
     let (_, authorization) = config.split_once("authorization").expect("who may come in");
-    format!("authorization{}", authorization.replace("$$NATS_PASSWORD", "windhover"))
+    let password = &service(document, "nats").environment["NATS_PASSWORD"];
+    format!("authorization{}", authorization.replace("$$NATS_PASSWORD", password))
 }
 
 /// The addresses of NATS in the file, and those of the test.

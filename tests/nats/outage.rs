@@ -35,6 +35,27 @@ async fn while_nats_is_down_answers_are_503_ready_says_why_and_nothing_acknowled
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_console_cannot_know_while_nats_is_away_is_503_and_never_404() {
+    let mut world = World::start();
+    let console = world.console();
+    let path = "/api/v1/main/executions/5uQx2m8TnBvE1cR7kYwZpA";
+    assert_eq!(console.api.get(path).await.status, 404);
+    world.nats.freeze();
+    let frozen = console.api.get(path).await;
+    world.nats.thaw();
+    world.nats.kill();
+    for answer in [frozen, console.api.get(path).await] {
+        assert_eq!(
+            (answer.status.as_u16(), answer.json()["retryable"].as_bool()),
+            (503, Some(true)),
+            "{}",
+            answer.text()
+        );
+        assert!(!answer.header("retry-after").is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_nats_is_answered_with_503_within_the_deadline_of_an_append() {
     let world = World::start();
     world.deploy(&[("echo.yaml", &echo())]);

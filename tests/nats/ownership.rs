@@ -45,6 +45,40 @@ async fn what_a_killed_engine_owned_runs_on_elsewhere_within_the_life_of_its_hea
     until_ended(&console.api, 40).await;
 }
 
+/// Longest time in which the engines together did not work on all partitions, until `thawed` has its share.
+async fn longest_gap(first: &Server, thawed: &Server) -> Duration {
+    let (mut whole_at, mut longest) = (Instant::now(), Duration::ZERO);
+    loop {
+        let share = running(thawed).await;
+        if running(first).await + share >= PARTITIONS {
+            whole_at = Instant::now();
+            if share == PARTITIONS / 2 {
+                return longest;
+            }
+        }
+        longest = longest.max(whole_at.elapsed());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_comes_back_from_a_freeze_takes_its_share_as_one_that_joins() {
+    let world = World::start();
+    let engine = || world.role("engine").argument("--engine-ttl=6").start();
+    let (first, frozen) = (engine(), engine());
+    until_running(&first, PARTITIONS / 2).await;
+    until_running(&frozen, PARTITIONS / 2).await;
+    frozen.freeze();
+    until_running(&first, PARTITIONS).await;
+    frozen.thaw();
+    eventually("the frozen engine notices", async || frozen.printed().contains("the heartbeat lapsed").then_some(()))
+        .await;
+    until_running(&first, PARTITIONS).await;
+    // With a key of its own while it still waits, half of the partitions would be nobody's for three seconds.
+    let gap = longest_gap(&first, &frozen).await;
+    assert!(gap < Duration::from_secs(2), "partitions were nobody's for {gap:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_engine_that_goes_on_stops_what_others_do_in_its_place() {
     let world = World::start();

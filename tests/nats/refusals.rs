@@ -54,7 +54,11 @@ async fn another_number_of_partitions_is_refused_and_none_given_takes_what_is_th
     let engine = world.engine().argument("--partitions=4").start();
     assert_eq!(running(&engine).await, 4);
     let stopped = world.role("ingress").argument("--partitions=8").fails();
-    assert!(!stopped.status.success() && stopped.printed.contains("partitions 4"), "{}", stopped.printed);
+    assert!(
+        !stopped.status.success() && stopped.printed.contains("the logs have 4 partitions, but 8 were asked for"),
+        "{}",
+        stopped.printed
+    );
     let other = world.engine().start();
     until_running(&other, 2).await;
 }
@@ -63,6 +67,38 @@ async fn another_number_of_partitions_is_refused_and_none_given_takes_what_is_th
 async fn a_role_without_nats_says_what_is_missing() {
     let stopped = Launch::role(binary(), "engine").fails();
     assert!(!stopped.status.success() && stopped.printed.contains("--nats URL is missing"), "{}", stopped.printed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waiting_cannot_mend_is_refused_at_once_and_names_the_option() {
+    let nats = NatsServer::start(Sync::Always, "authorization { user: flows, password: s3cret }");
+    let with_user = nats.url().replace("nats://", "nats://flows:s3cret@");
+    for (arguments, named) in [
+        (
+            vec![format!("--nats={}", nats.url()), "--nats-user=flows".into(), "--nats-password=wrong".into()],
+            "--nats-password",
+        ),
+        (vec![format!("--nats={}", nats.url()), "--nats-prefix=a b".into()], "--nats-prefix"),
+        (vec![format!("--nats={with_user}")], "--nats-user with --nats-password"),
+    ] {
+        let launch = arguments.into_iter().fold(Launch::role(binary(), "ingress"), Launch::argument);
+        let stopped = launch.fails();
+        assert_eq!(stopped.status.code(), Some(1), "{}", stopped.printed);
+        assert!(stopped.printed.contains(named) && !stopped.printed.contains("s3cret"), "{named}: {}", stopped.printed);
+        assert!(!stopped.printed.contains("waiting for NATS"), "{}", stopped.printed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_waits_for_nats_ends_at_once_when_it_is_told_to() {
+    for role in ["ingress", "engine", "console", "local"] {
+        // Nothing listens on the first port of the system.
+        let server = Launch::role(binary(), role).argument("--nats=nats://127.0.0.1:1").spawn();
+        eventually("it waits", async || server.printed().contains("waiting for NATS").then_some(())).await;
+        let stopped = server.terminate();
+        assert_eq!(stopped.status.code(), Some(0), "{role}: {}", stopped.printed);
+        assert!(stopped.after < Duration::from_secs(2), "{role} ended after {:?}", stopped.after);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,9 @@ async fn without_an_engine_deliveries_are_taken_at_once_and_run_when_one_comes()
     let answer = deliver(&ingress.api, "echo", "early").await;
     assert_eq!((answer.status.as_u16(), answer.header("windhover-verdict")), (200, "pending"));
     assert!(began.elapsed() < Duration::from_millis(200), "the answer waited for nobody: {:?}", began.elapsed());
+    let shown = console.api.get(&format!("/api/v1/main/executions/{}", answer.id())).await;
+    assert_eq!((shown.status.as_u16(), shown.header("retry-after")), (503, "1"), "not decided yet: {}", shown.text());
+    assert!(shown.text().contains("no engine answers"), "{}", shown.text());
     let _engine = world.engine().start();
     until_ended(&console.api, 1).await;
     assert_eq!(deliver(&ingress.api, "echo", "early").await.header("idempotent-replayed"), "true");
@@ -55,6 +58,30 @@ async fn a_wait_is_answered_across_processes_also_when_the_engine_dies_meanwhile
     let answer = waiting.await.expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(states(&answer.json()), ["CREATED", "RUNNING", "SUCCESS"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_no_engine_answers_ends_as_a_call_that_does_not_wait() {
+    let world = World::start();
+    let task = "  - id: out\n    type: io.kestra.plugin.core.debug.Return\n    format: x";
+    world.deploy(&[("waits.yaml", &flow("waits", task, "    wait: true\n"))]);
+    let ingress = world.ingress();
+    let began = Instant::now();
+    let answer = ingress.api.webhook(NAMESPACE, "waits", "key").key("once").json(&json!({})).send().await;
+    assert!(began.elapsed() >= Duration::from_secs(15), "a takeover goes unnoticed: {:?}", began.elapsed());
+    assert_eq!((answer.status.as_u16(), answer.header("windhover-verdict")), (200, "pending"), "{}", answer.text());
+    assert_eq!(states(&answer.json()), ["CREATED"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_of_every_role_names_how_firmly_deliveries_are_kept() {
+    let world = World::start();
+    for server in [world.ingress(), world.engine().start(), world.console()] {
+        for path in ["/health", "/ready", "/nothing", "/api/v1/main/executions/search"] {
+            let answer = server.api.get(path).await;
+            assert_eq!(answer.header("windhover-durability"), "fsync", "{path}: {}", answer.status);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

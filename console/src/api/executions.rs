@@ -23,7 +23,7 @@ use super::{
 use crate::{
     Parts,
     document::{self, Detail},
-    view::{Lines, Settled, ViewError},
+    view::Lines,
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -86,7 +86,7 @@ pub(crate) async fn whole(parts: &Parts, execution: &Execution) -> Result<String
 }
 
 /// An execution of the tenant, and what happened to it. You read what you wrote: before one is said not to be there, the
-/// views fold everything that was appended before the request.
+/// views fold everything that was appended before the request; while nobody can say whether it is there the answer is 503.
 pub(super) async fn find(call: &Call, id: &ExecutionId) -> Result<(Execution, Lines), Refused> {
     find_in(&call.parts, &call.tenant, id).await?.ok_or_else(|| call.no_execution().into())
 }
@@ -102,8 +102,8 @@ pub(crate) async fn find_in(
     if found.as_ref().is_none_or(|(execution, _)| !execution.over) {
         let settled = views.settle_one(owners, id).await;
         found = views.execution(id).await?;
-        if found.is_none() && settled == Settled::Making {
-            return Err(ViewError::Making.into());
+        if found.is_none() {
+            settled?.conclusive()?;
         }
     }
     Ok(found.filter(|(execution, _)| execution.flow.tenant == *tenant))

@@ -90,6 +90,11 @@ impl From<ViewError> for Refused {
         Self(match error {
             ViewError::Making | ViewError::Store(_) => Code::Unavailable
                 .because("the views are being made again from the log; nothing is lost, try again soon"),
+            ViewError::Unanswered => Code::Undecided.because(
+                "no engine answers, so a delivery that was accepted may not be decided yet; it is kept, ask again when an engine runs",
+            ),
+            ViewError::Late => Code::Undecided
+                .because("a delivery that was accepted may not be decided yet: the engines or the views are behind; ask again soon"),
             ViewError::Log(_) => Code::Unavailable.because("the log cannot be read now"),
             ViewError::Decode(_) => Code::Internal.because("a commit cannot be read; the server's log says which"),
         })

@@ -91,7 +91,7 @@ pub(super) async fn find_ids(
     tenant: TenantId,
     query: Query,
 ) -> Result<(Vec<ExecutionId>, usize), Refused> {
-    if parts.views.settle(&parts.options.owners).await == Settled::Making {
+    if parts.views.settle(&parts.options.owners).await? == Settled::Making {
         return Err(ViewError::Making.into());
     }
     let shown = Shown { tenant, firsts: parts.views.firsts().await?, kept: parts.views.kept(), now_ms: now_ms() };

@@ -11,6 +11,7 @@ mod sweep;
 
 use std::{
     io,
+    ops::Range,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -65,6 +66,10 @@ impl Kept {
 pub(crate) enum ViewError {
     #[error("the views are not complete")]
     Making,
+    #[error("no engine says whether everything in the inbox is decided")]
+    Unanswered,
+    #[error("what was accepted is not decided and folded in time")]
+    Late,
     #[error(transparent)]
     Store(#[from] Failed),
     #[error(transparent)]
@@ -73,15 +78,32 @@ pub(crate) enum ViewError {
     Decode(#[from] DecodeError),
 }
 
-/// Whether the views have what was appended before a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether the views have what was appended before a request. Of several the greatest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Settled {
     /// They have it.
     Folded,
-    /// They are behind, though no more than since a moment.
+    /// They have what is decided; whether that is everything no engine says.
+    Unanswered,
+    /// They, or the engines, are behind, though no more than since a moment.
     Late,
     /// They are still being made from the log, or cannot go on.
     Making,
+}
+
+impl Settled {
+    /// Nothing when what the views do not show does not exist either.
+    ///
+    /// # Errors
+    /// When it may exist: nobody can say that it does not.
+    pub(crate) fn conclusive(self) -> Result<(), ViewError> {
+        match self {
+            Settled::Folded => Ok(()),
+            Settled::Unanswered => Err(ViewError::Unanswered),
+            Settled::Late => Err(ViewError::Late),
+            Settled::Making => Err(ViewError::Making),
+        }
+    }
 }
 
 /// The views of all partitions.
@@ -153,40 +175,47 @@ impl Views {
     }
 
     /// Waits until the view that has this execution has folded everything that was appended before the call.
-    pub(crate) async fn settle_one(&self, owners: &SharedOwners, id: &ExecutionId) -> Settled {
+    ///
+    /// # Errors
+    /// When the log does not say how much that is.
+    pub(crate) async fn settle_one(&self, owners: &SharedOwners, id: &ExecutionId) -> Result<Settled, ViewError> {
         let partition = self.partition_of(id);
         self.settle_partitions(owners, partition..partition + 1).await
     }
 
     /// Waits until all views have folded everything that was appended before the call.
-    pub(crate) async fn settle(&self, owners: &SharedOwners) -> Settled {
+    ///
+    /// # Errors
+    /// When the log does not say how much that is.
+    pub(crate) async fn settle(&self, owners: &SharedOwners) -> Result<Settled, ViewError> {
         self.settle_partitions(owners, 0..self.partitions()).await
     }
 
-    async fn settle_partitions(&self, owners: &SharedOwners, wanted: std::ops::Range<u16>) -> Settled {
+    async fn settle_partitions(&self, owners: &SharedOwners, wanted: Range<u16>) -> Result<Settled, ViewError> {
         let began = Instant::now();
         let _hurry = self.shared.hurry();
-        self.inbox_decided(owners, began + SETTLE_MAX).await;
-        let mut settled = Settled::Folded;
+        let mut settled = self.inbox_decided(owners, began + SETTLE_MAX).await?;
         for partition in wanted {
-            let Ok(head) = self.shared.log.head(LogName::Executions { partition }).await else { continue };
-            match self.folded(partition, head, began).await {
-                Settled::Folded => {}
-                late => settled = late,
-            }
+            let head = self.shared.log.head(LogName::Executions { partition }).await?;
+            settled = settled.max(self.folded(partition, head, began).await);
         }
-        settled
+        Ok(settled)
     }
 
     /// Waits until every input that was appended before the call is decided, or nobody says so.
-    async fn inbox_decided(&self, owners: &SharedOwners, until: Instant) {
-        let Ok(inbox) = self.shared.log.head(LogName::Inbox { shard: 0 }).await else { return };
+    async fn inbox_decided(&self, owners: &SharedOwners, until: Instant) -> Result<Settled, ViewError> {
+        let inbox = self.shared.log.head(LogName::Inbox { shard: 0 }).await?;
         if self.decided.load(Ordering::Acquire) >= inbox.0 {
-            return;
+            return Ok(Settled::Folded);
         }
-        if let Ok(Some(_)) = timeout_at(until, owners.settled(inbox)).await {
-            self.decided.fetch_max(inbox.0, Ordering::AcqRel);
-        }
+        Ok(match timeout_at(until, owners.settled(inbox)).await {
+            Ok(Some(_)) => {
+                self.decided.fetch_max(inbox.0, Ordering::AcqRel);
+                Settled::Folded
+            }
+            Ok(None) => Settled::Unanswered,
+            Err(_) => Settled::Late,
+        })
     }
 
     /// Waits until a view has folded the commit at `position`.
@@ -260,7 +289,7 @@ mod tests {
         let views = Views::open(&folder.path().join("views"), writer.log.clone(), kept).unwrap();
         let owners: SharedOwners = Arc::new(NoOwners);
         let found = async |number: u8| {
-            while views.settle_one(&owners, &id(number)).await != Settled::Folded {}
+            while views.settle_one(&owners, &id(number)).await.unwrap() != Settled::Folded {}
             views.execution(&id(number)).await.unwrap().map(|(execution, _)| execution.state())
         };
         assert_eq!(found(20).await, Some(State::Success));

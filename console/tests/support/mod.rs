@@ -4,7 +4,7 @@
 
 mod stuck;
 
-pub use stuck::Stuck;
+pub use stuck::{Fails, Stuck};
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! A log whose executions cannot be read to their end: views over it stay incomplete.
+//! A log of which something cannot be read.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, future::BoxFuture, stream};
@@ -7,67 +7,83 @@ use windhover_eventlog::{
     Record, SharedLog, TrimError,
 };
 
-/// Everything is as in the log inside, but readers of executions wait for ever.
+/// Everything is as in the log inside, but for what fails.
 #[derive(Debug)]
-pub struct Stuck(pub SharedLog);
+pub struct Stuck {
+    pub log: SharedLog,
+    pub fails: Fails,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fails {
+    /// Readers of executions wait for ever: views stay incomplete.
+    Reading,
+    /// Nobody says where the logs of executions end, as when the store is gone.
+    Heads,
+}
 
 impl EventLog for Stuck {
     fn read(&self, log: LogName, after: Position) -> Reader {
         match log {
-            LogName::Executions { .. } => stream::pending().boxed(),
-            log => self.0.read(log, after),
+            LogName::Executions { .. } if self.fails == Fails::Reading => stream::pending().boxed(),
+            log => self.log.read(log, after),
         }
     }
 
     fn append(&self, append: Append) -> BoxFuture<'static, Result<Position, AppendError>> {
-        self.0.append(append)
+        self.log.append(append)
     }
 
     fn head(&self, log: LogName) -> BoxFuture<'static, Result<Position, ReadError>> {
-        self.0.head(log)
+        match (&log, self.fails) {
+            (LogName::Executions { .. }, Fails::Heads) => {
+                Box::pin(std::future::ready(Err(ReadError::Store { log, cause: "the store is gone".into() })))
+            }
+            _ => self.log.head(log),
+        }
     }
 
     fn first(&self, log: LogName) -> BoxFuture<'static, Result<Position, ReadError>> {
-        self.0.first(log)
+        self.log.first(log)
     }
 
     fn record(&self, log: LogName, position: Position) -> BoxFuture<'static, Result<Option<Record>, ReadError>> {
-        self.0.record(log, position)
+        self.log.record(log, position)
     }
 
     fn trim(&self, log: LogName, below: Position) -> BoxFuture<'static, Result<(), TrimError>> {
-        self.0.trim(log, below)
+        self.log.trim(log, below)
     }
 
     fn usage_bytes(&self) -> BoxFuture<'static, Result<u64, ReadError>> {
-        self.0.usage_bytes()
+        self.log.usage_bytes()
     }
 
     fn put_object(&self, name: ObjectName, bytes: Bytes) -> BoxFuture<'static, Result<(), ObjectError>> {
-        self.0.put_object(name, bytes)
+        self.log.put_object(name, bytes)
     }
 
     fn object(&self, name: ObjectName) -> BoxFuture<'static, Result<Option<Bytes>, ObjectError>> {
-        self.0.object(name)
+        self.log.object(name)
     }
 
     fn objects(&self, prefix: &str) -> BoxFuture<'static, Result<Vec<ObjectName>, ObjectError>> {
-        self.0.objects(prefix)
+        self.log.objects(prefix)
     }
 
     fn delete_object(&self, name: ObjectName) -> BoxFuture<'static, Result<(), ObjectError>> {
-        self.0.delete_object(name)
+        self.log.delete_object(name)
     }
 
     fn durability(&self) -> Durability {
-        self.0.durability()
+        self.log.durability()
     }
 
     fn layout(&self) -> Layout {
-        self.0.layout()
+        self.log.layout()
     }
 
     fn record_bytes_max(&self) -> usize {
-        self.0.record_bytes_max()
+        self.log.record_bytes_max()
     }
 }

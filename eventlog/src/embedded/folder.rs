@@ -57,26 +57,18 @@ impl Folder {
     /// Compares the layout that the folder was made with to the one wanted; a new folder takes the wanted one. A newer
     /// record format than the folder's is written down, an older one is refused: that program could not read it.
     pub(super) fn settle_layout(&self, wanted: Layout) -> Result<Layout, OpenError> {
-        let Some(found) = self.read_layout()? else {
+        let Some(found) = read_layout(&self.path)? else {
             self.write_layout(wanted).map_err(|cause| store_error(&self.path, cause))?;
             return Ok(wanted);
         };
         if found.store_format != STORE_FORMAT {
-            return Err(mismatch("store format", found.store_format, STORE_FORMAT));
+            return Err(OpenError::newer_format("store format", found.store_format, STORE_FORMAT));
         }
-        check_layout(found.layout, wanted)?;
+        OpenError::unless_same_layout(found.layout, wanted)?;
         if found.layout.format < wanted.format {
             self.write_layout(wanted).map_err(|cause| store_error(&self.path, cause))?;
         }
         Ok(wanted)
-    }
-
-    fn read_layout(&self) -> Result<Option<LayoutFile>, OpenError> {
-        match std::fs::read(self.join(LAYOUT_FILE)) {
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|cause| store_error(&self.path, cause)),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(store_error(&self.path, cause)),
-        }
     }
 
     fn write_layout(&self, layout: Layout) -> io::Result<()> {
@@ -85,21 +77,17 @@ impl Folder {
     }
 }
 
-fn check_layout(found: Layout, wanted: Layout) -> Result<(), OpenError> {
-    if found.partitions != wanted.partitions {
-        return Err(mismatch("partitions", found.partitions, wanted.partitions));
-    }
-    if found.shards != wanted.shards {
-        return Err(mismatch("shards", found.shards, wanted.shards));
-    }
-    if found.format > wanted.format {
-        return Err(mismatch("record format", found.format, wanted.format));
-    }
-    Ok(())
+/// The layout that a folder was made with; `None` when there are no logs in it.
+pub(super) fn layout_of(path: &Path) -> Result<Option<Layout>, OpenError> {
+    Ok(read_layout(path)?.map(|file| file.layout))
 }
 
-fn mismatch(what: &str, found: impl std::fmt::Display, wanted: impl std::fmt::Display) -> OpenError {
-    OpenError::Layout { found: format!("{what} {found}"), wanted: format!("{what} {wanted}") }
+fn read_layout(path: &Path) -> Result<Option<LayoutFile>, OpenError> {
+    match std::fs::read(path.join(LAYOUT_FILE)) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|cause| store_error(path, cause)),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(store_error(path, cause)),
+    }
 }
 
 /// An [`OpenError`] for this folder.

@@ -89,6 +89,14 @@ impl Embedded {
         Ok(Arc::new(log))
     }
 
+    /// How many partitions the logs in `folder` have; `None` when there are none yet.
+    ///
+    /// # Errors
+    /// When the file system fails, or what it holds is damaged.
+    pub fn partitions(folder: &Path) -> Result<Option<u16>, OpenError> {
+        Ok(folder::layout_of(folder)?.map(|layout| layout.partitions))
+    }
+
     fn start_writer(&self) -> std::io::Result<()> {
         let writer = Writer {
             queue: self.queue.clone(),

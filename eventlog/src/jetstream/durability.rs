@@ -81,7 +81,13 @@ async fn ask_all(options: &Options) -> Result<Vec<Server>, String> {
         servers.insert(server.server_id.clone(), server);
     }
     if let Some(credentials) = &options.system {
-        let client = connect(options, credentials).await.map_err(|cause| super::text_of(&cause))?;
+        let refused = |cause| {
+            let text = super::text_of(&cause);
+            format!(
+                "the system account (--nats-system-user or --nats-system-creds) cannot be asked whether NATS syncs: {text}"
+            )
+        };
+        let client = connect(options, credentials).await.map_err(refused)?;
         for server in ask_system(&client).await? {
             servers.insert(server.server_id.clone(), server);
         }

@@ -45,7 +45,7 @@ struct Shared {
     name: String,
     ttl: Duration,
     began: Instant,
-    /// When the newest confirmed heartbeat was sent, in milliseconds since `began`, plus one; 0 before the first.
+    /// When the newest confirmed heartbeat was sent, in milliseconds since `began`, plus one; 0 before the first, also after a lapse.
     beaten_ms: AtomicU64,
     /// When the heartbeat lapsed last.
     lapsed_at: Mutex<Option<Instant>>,
@@ -134,26 +134,26 @@ struct StreamState {
 }
 
 impl Shared {
-    /// Beats and looks for ever. What lapses is told at once; who comes back is believed after a while, when it has stopped
-    /// what it owned and the others have had time to come back too.
+    /// Beats and looks for ever. What lapses is told at once, and the engine then is as if it had never been: it joins anew after
+    /// a while, when it has stopped what it owned. Until then it has no key, so the others work in its place.
     async fn keep_beating(self: Arc<Self>, mut changes: Subscriber) {
         let pause = (self.ttl / BEATS).min(LOOK_EVERY_MAX);
         let mut beat_at = Instant::now();
         loop {
             // Before the next beat makes it look as if nothing had happened: the process may have been frozen.
             self.lapse_if_stale();
-            if Instant::now() >= beat_at {
+            if Instant::now() >= beat_at && self.may_beat() {
                 beat_at = Instant::now() + self.ttl / BEATS;
                 let joining = !self.has_beaten();
                 self.beat().await;
-                if joining {
+                if joining && self.has_beaten() {
                     self.tell_all().await;
                 }
             }
             self.lapse_if_stale();
-            if self.is_believable()
+            if !self.is_stale()
                 && let Some(live) = self.look().await
-                && self.is_believable()
+                && !self.is_stale()
             {
                 self.show(live);
             }
@@ -178,7 +178,7 @@ impl Shared {
         if stored {
             // A freeze may also have come between the last look at the clock and the sending.
             if self.has_beaten() && sent >= self.valid_until() {
-                self.lapse();
+                return self.lapse();
             }
             let sent_ms = sent.duration_since(self.began).as_millis();
             self.beaten_ms.store(u64::try_from(sent_ms).unwrap_or(u64::MAX - 1) + 1, Ordering::Release);
@@ -198,9 +198,10 @@ impl Shared {
         !self.has_beaten() || Instant::now() >= self.valid_until()
     }
 
-    fn is_believable(&self) -> bool {
+    /// A key that came back at once would keep the others from working in our place before we can.
+    fn may_beat(&self) -> bool {
         let lapsed = *self.lapsed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.is_stale() && lapsed.is_none_or(|at| at.elapsed() >= self.ttl / 2)
+        self.has_beaten() || lapsed.is_none_or(|at| at.elapsed() >= self.ttl / 2)
     }
 
     fn lapse_if_stale(&self) {
@@ -209,9 +210,10 @@ impl Shared {
         }
     }
 
-    /// From now on no effect starts until this engine is believed to live again, and everyone is told.
+    /// From now on no effect starts until this engine has joined anew, and everyone here is told.
     fn lapse(&self) {
         *self.lapsed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.beaten_ms.store(0, Ordering::Release);
         self.live.send_if_modified(|live| {
             let had = !live.is_empty();
             if had {
@@ -277,7 +279,7 @@ impl Cluster for Membership {
     }
 
     fn is_fresh(&self) -> bool {
-        self.shared.is_believable()
+        !self.shared.is_stale()
     }
 
     fn announce(&self, partition: u16, owner: Arc<dyn Owner>) -> Announced {

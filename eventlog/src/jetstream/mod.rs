@@ -15,7 +15,7 @@ mod streams;
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use async_nats::{
@@ -27,7 +27,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream
 use serde::Deserialize;
 
 pub use members::{ENGINE_TTL_MIN, Membership};
-pub use options::{Credentials, Encryption, Options, Tls, Unsynced};
+pub use options::{Access, Credentials, Encryption, Options, Tls, Unsynced};
 pub use questions::RemoteOwners;
 
 use self::streams::Names;
@@ -38,9 +38,6 @@ use crate::{
 
 /// Streams are looked at, made and updated this many at a time when the log is opened.
 const SETTLE_AT_ONCE: usize = 8;
-/// How long the server may take to answer a question about streams before it is asked again. One that has no leader yet never
-/// answers, and its next leader does not know of the question.
-const API_ANSWER_MAX: Duration = Duration::from_millis(1500);
 /// What headers and framing of a message may take of the server's `max_payload`.
 const HEADER_BYTES_MAX: usize = 512;
 
@@ -87,18 +84,21 @@ impl JetStream {
     /// Connects, makes or updates the streams, and learns whether they are synced.
     ///
     /// # Errors
-    /// When NATS does not answer or refuses us, when the streams have another layout or another key's values, and when a
-    /// server is not known to sync and that was not allowed.
+    /// When NATS does not answer ([`OpenError::Store`]: it may later), and when it never will do: it refuses us, the streams have
+    /// another layout or another key's values, or a server is not known to sync and that was not allowed.
     pub async fn open(options: Options, layout: Layout) -> Result<Arc<Self>, OpenError> {
         let names = Names::new(&options)?;
         let (client, losses) = connect::connect_counting(&options, &options.credentials).await?;
-        let context = jetstream::context::ContextBuilder::new().timeout(API_ANSWER_MAX).build(client.clone());
+        let context = connect::jetstream_of(&options, &client).await?;
         // One stream first: its metadata decides whether the rest is touched at all.
         let first = streams::settle(&context, &names, &options, layout, &LogName::Definitions).await?;
         let durability = durability::learn(&options, first.num_replicas).await?;
         let replicas = first.num_replicas;
         let options = Options { replicas: options.replicas.or(u8::try_from(replicas).ok()), ..options };
-        let logs = streams::fixed_logs(layout);
+        let logs = match options.access {
+            Access::Make => streams::fixed_logs(layout),
+            Access::Look => Vec::new(),
+        };
         let settling: Vec<_> =
             logs.iter().map(|log| streams::settle(&context, &names, &options, layout, log).boxed()).collect();
         stream::iter(settling).buffer_unordered(SETTLE_AT_ONCE).try_collect::<Vec<_>>().await?;
@@ -129,7 +129,7 @@ impl JetStream {
     pub async fn partitions(options: &Options) -> Result<Option<u16>, OpenError> {
         let names = Names::new(options)?;
         let client = connect::connect(options, &options.credentials).await?;
-        let context = jetstream::context::ContextBuilder::new().timeout(API_ANSWER_MAX).build(client);
+        let context = connect::jetstream_of(options, &client).await?;
         streams::partitions(&context, &names, options).await
     }
 

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     connect::store_error,
-    options::Options,
+    options::{Access, Options},
     streams::{self, Names},
 };
 use crate::{ObjectError, ObjectName, OpenError};
@@ -44,6 +44,10 @@ pub(super) async fn open(context: &jetstream::Context, names: &Names, options: &
 
 async fn open_once(context: &jetstream::Context, names: &Names, options: &Options) -> Result<Bucket, OpenError> {
     let copies = options.replicas.map_or(1, usize::from);
+    if options.access == Access::Look {
+        let found = context.get_stream(names.bucket_stream()).await.map_err(|cause| store_error(options, cause))?;
+        return bucket(context, names, options, found).await;
+    }
     if context.get_object_store(names.bucket()).await.is_err() {
         let config =
             object_store::Config { bucket: names.bucket(), num_replicas: copies, ..object_store::Config::default() };
@@ -51,6 +55,15 @@ async fn open_once(context: &jetstream::Context, names: &Names, options: &Option
     }
     streams::copy(context, options, &names.bucket_stream(), copies).await?;
     let stream = ask_leader_only(context, options, &names.bucket_stream()).await?;
+    bucket(context, names, options, stream).await
+}
+
+async fn bucket(
+    context: &jetstream::Context,
+    names: &Names,
+    options: &Options,
+    stream: Stream,
+) -> Result<Bucket, OpenError> {
     let store = context.get_object_store(names.bucket()).await.map_err(|cause| store_error(options, cause))?;
     Ok(Bucket { store, stream, context: context.clone(), name: names.bucket() })
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 /// How to reach NATS and what to ask of it.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// `nats://HOST:PORT` or `tls://HOST:PORT`; several, joined by commas, for a cluster.
+    /// `nats://HOST:PORT` or `tls://HOST:PORT`; several, joined by commas, for a cluster. Users and passwords stand elsewhere.
     pub url: String,
     /// Starts every stream, bucket and subject, so that several installations can share one NATS: letters, digits, `-`, `_`.
     pub prefix: String,
@@ -25,6 +25,8 @@ pub struct Options {
     pub append_timeout: Duration,
     /// Most bytes of one inbox, `None` for no limit but the account's. Leaves room for the executions.
     pub inbox_bytes_max: Option<u64>,
+    /// Whether streams that are missing are made, and others brought to what we need.
+    pub access: Access,
     /// Names the key for sealed values without telling it; a second one with another key is refused. `None`: has no key.
     pub key_fingerprint: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Options {
             replicas: None,
             append_timeout: Duration::from_secs(5),
             inbox_bytes_max: None,
+            access: Access::Make,
             key_fingerprint: None,
         }
     }
@@ -51,7 +54,7 @@ impl Options {
 /// How to prove who we are. Its `Debug` shows no secret.
 #[derive(Clone)]
 pub enum Credentials {
-    /// Not at all, or by the URL.
+    /// Not at all.
     None,
     /// A user's name and password.
     UserPassword {
@@ -101,6 +104,15 @@ pub enum Encryption {
     Required,
     /// Encrypted from the first byte, for servers with `handshake_first`.
     First,
+}
+
+/// What opening may change in NATS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Whatever is missing is made.
+    Make,
+    /// Nothing: flows are looked at and no more.
+    Look,
 }
 
 /// What to do when a server syncs lazily, or nobody can tell.

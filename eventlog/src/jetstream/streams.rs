@@ -10,11 +10,14 @@ use std::{
 
 use async_nats::jetstream::{
     self,
-    context::{CreateStreamErrorKind, GetStreamErrorKind},
+    context::{CreateStreamError, CreateStreamErrorKind, GetStreamError, GetStreamErrorKind},
     stream::{Compression, Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 
-use super::{connect::store_error, options::Options};
+use super::{
+    connect::{place, store_error},
+    options::{Access, Options},
+};
 use crate::{Layout, LogName, OpenError};
 
 /// Copies of one publish within this time are answered with the position of the first.
@@ -39,8 +42,8 @@ impl Names {
         let prefix = options.prefix.clone();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(allowed) {
-            let text = format!("`{prefix}` is no prefix: 1 to 64 letters, digits, `-` or `_`");
-            return Err(store_error(options, text));
+            let text = format!("--nats-prefix `{prefix}` is no prefix: 1 to 64 letters, digits, `-` or `_` are wanted");
+            return Err(OpenError::Misconfigured(text));
         }
         Ok(Self { prefix })
     }
@@ -159,6 +162,9 @@ async fn settle_once(
     let name = names.stream(log);
     let found = match context.get_stream(&name).await {
         Ok(stream) => stream.cached_info().config.clone(),
+        Err(cause) if is_absent(&cause.kind()) && options.access == Access::Look => {
+            return Err(no_installation(options));
+        }
         Err(cause) if is_absent(&cause.kind()) => match create(context, names, options, layout, log).await? {
             Created::New(config) => return Ok(*config),
             Created::BySomebodyElse => {
@@ -166,13 +172,13 @@ async fn settle_once(
                 stream.cached_info().config.clone()
             }
         },
-        Err(cause) => return Err(failed(cause.into())),
+        Err(cause) => return Err(not_found(options, cause)),
     };
     check_layout(&found, layout)?;
     check_key(&found, options)?;
     check_copies(&found, options)?;
     let wanted = adjusted(found.clone(), options, layout, log);
-    if wanted == found {
+    if wanted == found || options.access == Access::Look {
         return Ok(found);
     }
     let updated = match context.update_stream(&wanted).await {
@@ -182,7 +188,7 @@ async fn settle_once(
         }
         updated => updated,
     };
-    let updated = updated.map_err(|cause| failed(cause.into()))?;
+    let updated = updated.map_err(|cause| not_made(options, cause))?;
     check_key(&updated.config, options)?;
     Ok(updated.config)
 }
@@ -199,8 +205,24 @@ pub(super) async fn partitions(
             Ok(number.and_then(|text| text.parse().ok()))
         }
         Err(cause) if is_absent(&cause.kind()) => Ok(None),
-        Err(cause) => Err(store_error(options, cause)),
+        Err(cause) => Err(not_found(options, cause)),
     }
+}
+
+/// Why a stream cannot be looked at. An account without JetStream does not get it by waiting.
+fn not_found(options: &Options, cause: GetStreamError) -> OpenError {
+    match cause.kind() {
+        GetStreamErrorKind::JetStream(error) if is_disabled(error.error_code()) => OpenError::Misconfigured(format!(
+            "JetStream is off for this account at {} ({error}): enable it there, or come with other credentials",
+            place(options)
+        )),
+        _ => store_error(options, cause),
+    }
+}
+
+fn is_disabled(code: jetstream::ErrorCode) -> bool {
+    code == jetstream::ErrorCode::JETSTREAM_NOT_ENABLED
+        || code == jetstream::ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
 }
 
 enum Created {
@@ -228,8 +250,33 @@ async fn create(
         Ok(stream) => Ok(Created::New(Box::new(stream.cached_info().config.clone()))),
         // Two roles that start together: the other one was faster.
         Err(cause) if is_name_taken(&cause.kind()) => Ok(Created::BySomebodyElse),
-        Err(cause) => Err(store_error(options, cause)),
+        Err(cause) => Err(not_made(options, cause)),
     }
+}
+
+/// Why a stream is not as it was asked for. A lone server never keeps copies, however long it is waited for.
+fn not_made(options: &Options, cause: CreateStreamError) -> OpenError {
+    match cause.kind() {
+        CreateStreamErrorKind::JetStream(error)
+            if error.error_code() == jetstream::ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED =>
+        {
+            OpenError::Misconfigured(format!(
+                "--nats-replicas {} needs a cluster of as many NATS servers, and {} is one alone",
+                options.replicas.unwrap_or_default(),
+                place(options)
+            ))
+        }
+        CreateStreamErrorKind::JetStream(error) if error.error_code() == jetstream::ErrorCode::CLUSTER_NO_PEERS => {
+            let wanted = options.replicas.unwrap_or_default();
+            store_error(options, format!("{}; --nats-replicas {wanted} needs as many servers", super::text_of(&cause)))
+        }
+        _ => store_error(options, cause),
+    }
+}
+
+/// Nothing was made under this prefix yet.
+fn no_installation(options: &Options) -> OpenError {
+    OpenError::Misconfigured(format!("NATS has no installation under --nats-prefix {} yet", options.prefix))
 }
 
 fn is_absent(kind: &GetStreamErrorKind) -> bool {
@@ -292,31 +339,30 @@ fn metadata(options: &Options, layout: Layout) -> HashMap<String, String> {
     layout.into_iter().chain(key).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// Refuses a stream of another layout. An older record format is fine: it stays readable.
+/// Refuses a stream of another layout.
 fn check_layout(config: &Config, wanted: Layout) -> Result<(), OpenError> {
     let number = |key: &str| config.metadata.get(key).and_then(|text| text.parse::<u32>().ok());
-    let mismatch = |what: &str, found: Option<u32>, wanted: u32| OpenError::Layout {
-        found: found.map_or_else(|| format!("a stream {} that is not ours", config.name), |n| format!("{what} {n}")),
-        wanted: format!("{what} {wanted}"),
-    };
-    let fixed = [("partitions", PARTITIONS_KEY, wanted.partitions), ("shards", SHARDS_KEY, wanted.shards)];
-    for (what, key, wanted) in fixed {
-        let found = number(key);
-        if found != Some(u32::from(wanted)) {
-            return Err(mismatch(what, found, u32::from(wanted)));
-        }
-    }
-    match number(FORMAT_KEY) {
-        Some(format) if format <= wanted.format => Ok(()),
-        found => Err(mismatch("record format", found, wanted.format)),
-    }
+    let small = |key: &str| number(key).and_then(|number| u16::try_from(number).ok());
+    let found = (|| {
+        let (partitions, shards) = (small(PARTITIONS_KEY)?, small(SHARDS_KEY)?);
+        Some(Layout { format: number(FORMAT_KEY)?, partitions, shards })
+    })();
+    let found = found.ok_or_else(|| {
+        let name = &config.name;
+        OpenError::Misconfigured(format!(
+            "NATS has a stream {name} that Windhover did not make: give this installation a name of its own with --nats-prefix"
+        ))
+    });
+    OpenError::unless_same_layout(found?, wanted)
 }
 
 fn check_key(config: &Config, options: &Options) -> Result<(), OpenError> {
     match (config.metadata.get(FINGERPRINT_KEY), &options.key_fingerprint) {
-        (Some(found), Some(wanted)) if found != wanted => {
-            Err(OpenError::Layout { found: format!("values sealed with key {found}"), wanted: format!("key {wanted}") })
-        }
+        (Some(found), Some(wanted)) if found != wanted => Err(OpenError::Layout {
+            found: format!("values sealed with key {found}"),
+            wanted: format!("key {wanted} was given"),
+            advice: "give the key of the data by WINDHOVER_SECRET_KEY or --secret-key-file",
+        }),
         _ => Ok(()),
     }
 }
@@ -326,7 +372,8 @@ fn check_copies(config: &Config, options: &Options) -> Result<(), OpenError> {
     match options.replicas {
         Some(wanted) if usize::from(wanted) < config.num_replicas => Err(OpenError::Layout {
             found: format!("{} copies of each stream", config.num_replicas),
-            wanted: format!("only {wanted}"),
+            wanted: format!("only {wanted} were asked for"),
+            advice: "leave --nats-replicas out, or give the number that they have",
         }),
         Some(_) | None => Ok(()),
     }

@@ -124,14 +124,59 @@ async fn a_server_of_which_nobody_knows_whether_it_syncs_is_refused_naming_the_f
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_never_work_is_refused_as_such_and_names_the_option() {
+    let server = NatsServer::start(Sync::Always, "authorization { user: me, password: secret }");
+    let me = |password: &str| Credentials::UserPassword { user: "me".into(), password: password.into() };
+    let known = Options { credentials: me("secret"), ..options(&server) };
+    let missing = || Some("/does/not/exist.pem".into());
+    let with_ca = Tls { ca_file: missing(), ..Tls::default() };
+    for (wrong, named) in [
+        (Options { prefix: "a b".into(), ..known.clone() }, "--nats-prefix"),
+        (Options { url: "http://h:1".into(), ..known.clone() }, "--nats http://h:1"),
+        (Options { credentials: me("wrong"), ..known.clone() }, "--nats-password"),
+        (Options { credentials: Credentials::Token("wrong".into()), ..known.clone() }, "--nats-token"),
+        (Options { credentials: Credentials::Nkey("wrong".into()), ..known.clone() }, "--nats-nkey"),
+        (Options { credentials: Credentials::File("/does/not/exist".into()), ..known.clone() }, "--nats-creds"),
+        (Options { credentials: Credentials::None, ..known.clone() }, "--nats-user"),
+        (Options { tls: with_ca, ..known.clone() }, "--nats-ca"),
+        (Options { replicas: Some(3), ..known.clone() }, "--nats-replicas 3"),
+        (Options { access: Access::Look, ..known }, "--nats-prefix windhover"),
+    ] {
+        match JetStream::open(wrong, LAYOUT).await {
+            Err(OpenError::Misconfigured(text)) => assert!(text.contains(named), "{named}: {text}"),
+            other => panic!("{named}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_jetstream_is_refused_with_the_line_for_its_configuration() {
+    let server = NatsServer::start(Sync::Always, "jetstream: disabled");
+    match JetStream::open(options(&server), LAYOUT).await {
+        Err(OpenError::Misconfigured(text)) => assert!(text.contains("jetstream {"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_only_looks_changes_nothing() {
+    let server = NatsServer::start(Sync::Always, "");
+    let log = open(options(&server)).await;
+    let before = streams_of(&log).await;
+    let look = Options { access: Access::Look, inbox_bytes_max: Some(1 << 20), ..options(&server) };
+    assert_eq!(open(look).await.head(LogName::Definitions).await.expect("a head"), Position::ORIGIN);
+    assert_eq!(streams_of(&log).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_layout_or_another_key_is_refused_and_another_prefix_is_another_installation() {
     let server = NatsServer::start(Sync::Always, "");
     let with_key = |key: &str| Options { key_fingerprint: Some(key.into()), ..options(&server) };
     let newer = Layout { format: 2, ..LAYOUT };
     JetStream::open(options(&server), newer).await.expect("a new installation");
     for (wanted, text) in [
-        (Layout { partitions: 8, ..newer }, "partitions 4"),
-        (Layout { shards: 2, ..newer }, "shards 1"),
+        (Layout { partitions: 8, ..newer }, "4 partitions"),
+        (Layout { shards: 2, ..newer }, "1 shards"),
         (LAYOUT, "record format 2"),
     ] {
         match JetStream::open(options(&server), wanted).await {

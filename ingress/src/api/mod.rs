@@ -123,15 +123,13 @@ impl Call {
 
     /// The answer. What is left of a refused body is read and thrown away.
     async fn answer(self, done: Result<Response, Refusal>, body: Body) -> Response {
-        let mut response = match done {
+        match done {
             Ok(response) => response,
             Err(refusal) => {
                 body::throw_away(body, &self.parts.headers).await;
                 refusal.into_response()
             }
-        };
-        response.headers_mut().insert(answer::DURABILITY, self.service().durability.clone());
-        response
+        }
     }
 
     /// One part of the path.

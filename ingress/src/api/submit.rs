@@ -20,7 +20,7 @@ use crate::{
     batch::{Keyed, Stored},
     limits,
     service::Service,
-    verdict::{self, Ended, Fate, Sent},
+    verdict::{self, End, Ended, Fate, Sent},
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -69,7 +69,9 @@ async fn ended(
     let waiting = verdict::end_of(&call.service().owners, execution, delivery);
     match tokio::time::timeout(limits::END_WAIT_MAX, waiting).await {
         Ok(ended) => {
-            let Ended { execution, sent } = ended?;
+            let End::Reached(Ended { execution, sent }) = ended? else {
+                return shown(call, begun, Some((answer::VERDICT, "pending"))).await;
+            };
             let mark = (sent == Sent::Before).then_some((answer::REPLAYED, "true"));
             shown(call, &execution, mark).await
         }

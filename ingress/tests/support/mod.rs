@@ -23,7 +23,7 @@ use windhover_eventlog::{
     definitions::Deployments,
     memory::Memory,
 };
-use windhover_ingress::{Ingress, Options, server};
+use windhover_ingress::{Ingress, Options, naming_durability, server};
 use windhover_proto::{
     codec,
     core::Execution,
@@ -90,7 +90,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = oneshot::channel();
-        let router = Ingress::start(options).router();
+        let router = naming_durability(Ingress::start(options).router(), log.durability());
         let server = tokio::spawn(async move {
             server::serve_within(limits, listener, router, async { drop(stopped.await) }).await.unwrap();
         });

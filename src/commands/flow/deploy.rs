@@ -16,6 +16,7 @@ use super::{FlowName, diff, validate};
 use crate::commands::{
     client::{Client, ServerOptions, block_on, print_json, print_table, say, shown},
     server::nats::NatsOptions,
+    typed::{is_typed, looks_at_arguments},
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -30,6 +31,8 @@ const WOULD_CHANGE: u8 = 2;
 
 #[derive(Args, Debug)]
 pub(super) struct Deploy {
+    #[command(flatten)]
+    typed: Typed,
     /// Flow files in YAML, each with one flow or with several separated by `---`, or folders of them.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -42,6 +45,30 @@ pub(super) struct Deploy {
     #[command(flatten)]
     nats: NatsOptions,
 }
+
+/// Which place was typed: it wins over a variable that names the other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Typed {
+    Server,
+    Nats,
+    Neither,
+}
+
+impl Typed {
+    fn look(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        match (is_typed(matches, "server"), is_typed(matches, "url")) {
+            (true, true) => Err(clap::Error::raw(
+                clap::error::ErrorKind::ArgumentConflict,
+                "--server and --nats name two places: give the one that the flows go to\n",
+            )),
+            (true, false) => Ok(Self::Server),
+            (false, true) => Ok(Self::Nats),
+            (false, false) => Ok(Self::Neither),
+        }
+    }
+}
+
+looks_at_arguments!(Typed, Typed::look);
 
 /// Where flows are deployed.
 pub(super) trait Place {
@@ -105,12 +132,19 @@ impl Planned {
     }
 }
 
+impl Deploy {
+    /// Whether the flows go into the log itself. Where only variables name places, NATS is meant.
+    fn is_into_the_log(&self) -> bool {
+        self.nats.url.is_some() && self.typed != Typed::Server
+    }
+}
+
 pub(super) fn run(deploy: &Deploy) -> anyhow::Result<ExitCode> {
     let Some(flows) = validate::deployable(&deploy.files)? else { return Ok(ExitCode::FAILURE) };
     let planned = block_on(async {
-        match &deploy.nats.url {
-            Some(_) => deploy_to(&Log::open(deploy).await?, flows, deploy).await,
-            None => deploy_to(&Server(Client::new(&deploy.server)?), flows, deploy).await,
+        match deploy.is_into_the_log() {
+            true => deploy_to(&Log::open(deploy).await?, flows, deploy).await,
+            false => deploy_to(&Server(Client::new(&deploy.server)?), flows, deploy).await,
         }
     })?;
     print(&planned, deploy)?;
@@ -198,15 +232,22 @@ impl Place for Server {
 
 /// The log in NATS, without a server.
 struct Log {
-    deployments: Deployments,
+    /// `None` when nothing was made there yet, and a dry run must not make it.
+    deployments: Option<Deployments>,
     tenant: TenantId,
 }
 
 impl Log {
     async fn open(deploy: &Deploy) -> anyhow::Result<Self> {
         let tenant = deploy.server.tenant.parse().context("--tenant")?;
-        let log = deploy.nats.open(None, None).await?;
-        let deployments = Deployments::open(log).await.context("deployed flows cannot be read")?;
+        let log = match deploy.dry_run {
+            true => deploy.nats.look().await?,
+            false => Some(deploy.nats.open(None, None).await?),
+        };
+        let deployments = match log {
+            Some(log) => Some(Deployments::open(log).await.context("deployed flows cannot be read")?),
+            None => None,
+        };
         Ok(Self { deployments, tenant })
     }
 }
@@ -214,7 +255,8 @@ impl Log {
 impl Place for Log {
     async fn newest(&self, flow: &FlowName) -> anyhow::Result<Option<Newest>> {
         let key = (self.tenant.clone(), flow.namespace.parse()?, flow.id.parse()?);
-        let definitions = self.deployments.refreshed().await.context("deployed flows cannot be read")?;
+        let Some(deployments) = &self.deployments else { return Ok(None) };
+        let definitions = deployments.refreshed().await.context("deployed flows cannot be read")?;
         let newest = |newest: &std::sync::Arc<windhover_proto::definitions::Revision>| Newest {
             revision: newest.reference.revision.into(),
             source: newest.source.to_string(),
@@ -225,7 +267,8 @@ impl Place for Log {
     async fn deploy(&self, _flow: &FlowName, source: &str, _known: Known) -> anyhow::Result<u64> {
         let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let now = Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX));
-        match self.deployments.deploy(&self.tenant, source, now).await? {
+        let deployments = self.deployments.as_ref().context("a dry run deploys nothing")?;
+        match deployments.deploy(&self.tenant, source, now).await? {
             Deployed::Revision(revision) | Deployed::Unchanged(revision) => Ok(revision.into()),
         }
     }
@@ -266,6 +309,30 @@ mod tests {
 
     fn flows(sources: &[String]) -> Vec<(Flow, String)> {
         sources.iter().map(|source| (Flow::parse(source).unwrap(), source.clone())).collect()
+    }
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        deploy: Deploy,
+    }
+
+    #[test]
+    fn a_typed_place_wins_over_a_variable_and_two_are_refused() {
+        let parsed = |arguments: &[&str]| {
+            let parsed = <Cli as clap::Parser>::try_parse_from([&["test", "x.yaml"], arguments].concat());
+            parsed.map(|cli| cli.deploy).map_err(|error| error.to_string())
+        };
+        let (server, nats) = ("--server=http://h:1", "--nats=nats://h:1");
+        assert!(parsed(&[nats]).unwrap().is_into_the_log());
+        assert!(!parsed(&[server]).unwrap().is_into_the_log());
+        assert!(!parsed(&[]).unwrap().is_into_the_log());
+        // As the variable WINDHOVER_NATS says it.
+        let by_variable = |typed| Deploy { typed, ..parsed(&[nats]).unwrap() };
+        assert!(by_variable(Typed::Neither).is_into_the_log());
+        assert!(!by_variable(Typed::Server).is_into_the_log());
+        let refused = parsed(&[server, nats]).unwrap_err();
+        assert!(refused.contains("--server and --nats"), "{refused}");
     }
 
     #[test]

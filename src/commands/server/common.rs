@@ -103,6 +103,11 @@ impl Common {
         started.context("the console cannot start")
     }
 
+    /// The routes of a process, with its class of durability on every answer.
+    pub(super) fn named(&self, routes: axum::Router) -> axum::Router {
+        windhover_ingress::naming_durability(routes, self.log.durability())
+    }
+
     /// Why a role that needs no engine cannot do its work.
     pub(super) fn not_ready(&self) -> NotReady {
         let reach = self.reach.clone();

@@ -14,6 +14,9 @@ use windhover_proto::seal::SealKey;
 /// The variable that gives the key.
 const VARIABLE: &str = "WINDHOVER_SECRET_KEY";
 
+/// What to do when the key is another one or none.
+const GIVE_IT: &str = "give the key of the data by WINDHOVER_SECRET_KEY or --secret-key-file";
+
 /// The key that was made here, readable for its owner only.
 const MADE_FILE: &str = "secret.key";
 
@@ -27,7 +30,7 @@ const FINGERPRINT_FILE: &str = "secret.key.fingerprint";
 pub(super) fn obtain(data: &Path, file: Option<&Path>) -> anyhow::Result<SealKey> {
     let key = match given(file)? {
         Some(key) => key,
-        None => made_or_make(&data.join(MADE_FILE))?,
+        None => made_or_make(&data.join(MADE_FILE), &data.join(FINGERPRINT_FILE))?,
     };
     check_unchanged(&data.join(FINGERPRINT_FILE), &key)?;
     Ok(key)
@@ -62,7 +65,15 @@ fn read(file: &Path) -> anyhow::Result<SealKey> {
     SealKey::from_base64(&text).with_context(|| format!("{} holds no key", file.display()))
 }
 
-fn made_or_make(file: &Path) -> anyhow::Result<SealKey> {
+/// The key that was made here. A new one is made only for data that was never sealed with another.
+fn made_or_make(file: &Path, fingerprint_file: &Path) -> anyhow::Result<SealKey> {
+    if let (Some(known), false) = (fingerprint(fingerprint_file)?, file.exists()) {
+        bail!("the data was sealed with key {known}, and none was given: {GIVE_IT}");
+    }
+    make_or_read(file)
+}
+
+fn make_or_read(file: &Path) -> anyhow::Result<SealKey> {
     let mut options = fs::OpenOptions::new();
     match options.write(true).create_new(true).mode(0o600).open(file) {
         Ok(mut made) => {
@@ -84,16 +95,19 @@ fn random_bytes() -> anyhow::Result<[u8; 32]> {
 
 /// Another key than last time would leave every sealed value of the log closed for ever; better to say so at once.
 fn check_unchanged(file: &Path, key: &SealKey) -> anyhow::Result<()> {
-    let fingerprint = key.fingerprint();
+    let own = key.fingerprint();
+    match fingerprint(file)? {
+        Some(known) if known == own => Ok(()),
+        Some(known) => bail!("the data was sealed with key {known}, but this is key {own}: {GIVE_IT}"),
+        None => fs::write(file, format!("{own}\n")).with_context(|| format!("cannot write {}", file.display())),
+    }
+}
+
+/// Which key the data was sealed with; `None` when it is new.
+fn fingerprint(file: &Path) -> anyhow::Result<Option<String>> {
     match fs::read_to_string(file) {
-        Ok(known) if known.trim() == fingerprint => Ok(()),
-        Ok(known) => bail!(
-            "the data was sealed with key {}, but key {fingerprint} was given: start with the key of the data",
-            known.trim()
-        ),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            fs::write(file, format!("{fingerprint}\n")).with_context(|| format!("cannot write {}", file.display()))
-        }
+        Ok(known) => Ok(Some(known.trim().to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
     }
 }
@@ -129,7 +143,19 @@ mod tests {
         obtain(data.path(), Some(&file)).unwrap();
         fs::write(&file, STANDARD.encode([2; 32])).unwrap();
         let error = obtain(data.path(), Some(&file)).unwrap_err().to_string();
-        assert!(error.contains("start with the key of the data"), "{error}");
+        assert!(error.contains("give the key of the data by WINDHOVER_SECRET_KEY or --secret-key-file"), "{error}");
+    }
+
+    #[test]
+    fn no_key_is_made_for_data_that_was_sealed_with_another() {
+        let data = tempfile::tempdir().unwrap();
+        let file = data.path().join("given");
+        fs::write(&file, STANDARD.encode([1; 32])).unwrap();
+        let key = obtain(data.path(), Some(&file)).unwrap();
+        let error = obtain(data.path(), None).unwrap_err().to_string();
+        assert!(error.contains(&key.fingerprint()) && error.contains("none was given"), "{error}");
+        assert!(!data.path().join(MADE_FILE).exists());
+        assert_eq!(obtain(data.path(), Some(&file)).unwrap().fingerprint(), key.fingerprint());
     }
 
     #[test]

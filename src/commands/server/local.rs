@@ -3,8 +3,12 @@
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
+    path::Path,
     process::ExitCode,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,7 +17,7 @@ use tokio::runtime::Handle;
 use windhover_console::Console;
 use windhover_engine::Engine;
 use windhover_eventlog::{
-    Layout, SharedLog,
+    Layout, OpenError, SharedLog,
     ask::SharedOwners,
     definitions::Deployments,
     embedded::{self, Embedded},
@@ -49,27 +53,33 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
 async fn serve(options: Options, background: Handle) -> anyhow::Result<()> {
     let stop = Stop::on_signals()?;
     options.working.allowed_hosts()?;
+    address::forget(options.listening.address_file.as_deref())?;
     let listener = listen::open(&options.listening.listen, options.exposure()).await?;
     let bound = listener.local_addr()?;
-    let common = open(&options, bound).await?;
+    let Some(common) = stop.or(open(&options, bound)).await.transpose()? else { return Ok(()) };
     let mut watcher = Watcher::new(&options.flows, &options.data, common.deployments.clone(), options.removed())?;
     watcher.look().await.iter().for_each(watch::tell);
-    let engine = start_engine(&options, &common, &background).await?;
-    let console = start_console(&options, &common, &engine)?;
+    let starting = start_engine(&options, &common, &background);
+    let Some(engine) = stop.or(starting).await.transpose()? else { return Ok(()) };
+    let started = Arc::new(AtomicBool::new(false));
+    let console = start_console(&options, &common, &engine, started.clone())?;
     let asked: SharedOwners = match &common.nats {
         Some(nats) => nats.owners(),
         None => engine.clone(),
     };
     let ingress = common.ingress(asked, options.listening.public_url.clone());
     let routes = ingress.router().merge(ingress.api(Arc::new(Shown(console.clone())))).merge(console.router());
-    let routes = routes.method_not_allowed_fallback(windhover_console::method_not_allowed);
+    let routes = common.named(routes.method_not_allowed_fallback(windhover_console::method_not_allowed));
     end_streams_at(stop.clone(), console.clone());
     let serving = tokio::spawn(windhover_ingress::server::serve(listener, routes, stop.clone().requested()));
     tokio::select! {
-        ready = ready(&engine, console.router()) => ready?,
+        ready = ready(&engine, console.router()) => {
+            ready?;
+            announce(&options, &common, bound)?;
+        }
         () = stop.clone().requested() => {}
     }
-    announce(&options, &common, bound)?;
+    started.store(true, Ordering::Release);
     let watching = tokio::spawn(watcher.run());
     let telling =
         tokio::spawn(tell_new_webhooks(common.deployments.clone(), common.surroundings.clone(), common.url.clone()));
@@ -91,11 +101,19 @@ async fn open(options: &Options, bound: SocketAddr) -> anyhow::Result<Common> {
     }
     let seal = key::obtain(&options.data, options.secret_key_file.as_deref())?;
     let folder = options.data.join("log");
-    let partitions = options.nats.partitions.unwrap_or(PARTITIONS_DEFAULT);
-    let layout = Layout { format: codec::FORMAT, partitions, shards: 1 };
-    let opening = tokio::task::spawn_blocking(move || Embedded::open(&folder, layout, embedded::Options::default()));
-    let log: SharedLog = opening.await??;
+    let asked = options.nats.partitions;
+    let log: SharedLog = tokio::task::spawn_blocking(move || open_embedded(&folder, asked)).await??;
     Common::new(log, None, Some(seal), url).await
+}
+
+/// The log in a folder, with as many partitions as it was made with unless somebody asks for others, which is refused.
+fn open_embedded(folder: &Path, asked: Option<u16>) -> Result<Arc<Embedded>, OpenError> {
+    let partitions = match asked {
+        Some(asked) => asked,
+        None => Embedded::partitions(folder)?.unwrap_or(PARTITIONS_DEFAULT),
+    };
+    let layout = Layout { format: codec::FORMAT, partitions, shards: 1 };
+    Embedded::open(folder, layout, embedded::Options::default())
 }
 
 /// Starts the engine; its turns are taken in the background.
@@ -113,8 +131,14 @@ async fn start_engine(options: &Options, common: &Common, background: &Handle) -
     started.context("the engine cannot start")
 }
 
-fn start_console(options: &Options, common: &Common, engine: &Arc<Engine>) -> anyhow::Result<Console> {
-    let (asked, reach) = (Arc::downgrade(engine), common.reach.clone());
+/// A cap that is reached makes a server not ready, but keeps none from starting: what was accepted is worked off.
+fn start_console(
+    options: &Options,
+    common: &Common,
+    engine: &Arc<Engine>,
+    started: Arc<AtomicBool>,
+) -> anyhow::Result<Console> {
+    let (asked, reach, cap) = (Arc::downgrade(engine), common.reach.clone(), common.cap.clone());
     let owners: SharedOwners = match &common.nats {
         Some(nats) => nats.owners(),
         None => Arc::new(Patient(engine.clone())),
@@ -122,7 +146,9 @@ fn start_console(options: &Options, common: &Common, engine: &Arc<Engine>) -> an
     let not_ready = Arc::new(move || {
         let of_engine =
             || asked.upgrade().map_or_else(|| Some("it is ending".to_owned()), |one| engine_not_ready(&one));
-        reach.trouble().or_else(of_engine)
+        let full = || cap.reached().filter(|_| started.load(Ordering::Acquire));
+        let refused = || full().map(|reason| format!("nothing new is accepted: {reason}"));
+        reach.trouble().or_else(refused).or_else(of_engine)
     });
     common.console(owners, options.data.join("console"), options.keeping.kept(), not_ready)
 }

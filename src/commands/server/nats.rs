@@ -7,12 +7,14 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{ArgMatches, Args, error::ErrorKind};
 use windhover_eventlog::{
     Layout, OpenError,
-    jetstream::{Credentials, Encryption, JetStream, Options, Tls, Unsynced},
+    jetstream::{Access, Credentials, Encryption, JetStream, Options, Tls, Unsynced},
 };
 use windhover_proto::{codec, seal::SealKey};
+
+use crate::commands::typed::{is_given, is_typed, looks_at_arguments};
 
 /// Partitions of a new log when nobody says how many.
 pub(super) const PARTITIONS_DEFAULT: u16 = 16;
@@ -125,8 +127,22 @@ impl NatsOptions {
         seal: Option<&SealKey>,
         inbox_bytes_max: Option<u64>,
     ) -> anyhow::Result<Arc<JetStream>> {
+        let key_fingerprint = seal.map(SealKey::fingerprint);
+        let opened = self.open_patiently(&Options { inbox_bytes_max, key_fingerprint, ..self.options()? }).await?;
+        opened.context("NATS did not keep the log that was made")
+    }
+
+    /// Opens the log in NATS only to look at it: nothing is made there. `None` when there is no installation yet.
+    ///
+    /// # Errors
+    /// As [`NatsOptions::open`].
+    pub(crate) async fn look(&self) -> anyhow::Result<Option<Arc<JetStream>>> {
+        self.open_patiently(&Options { access: Access::Look, ..self.options()? }).await
+    }
+
+    fn options(&self) -> anyhow::Result<Options> {
         let Some(url) = &self.url else { bail!("--nats URL is missing: this role keeps its log in NATS") };
-        let options = Options {
+        Ok(Options {
             prefix: self.prefix.clone(),
             credentials: self.credentials(),
             tls: self.tls(),
@@ -134,13 +150,15 @@ impl NatsOptions {
             system: self.system(),
             unsynced: if self.allow_unsynced { Unsynced::Allow } else { Unsynced::Refuse },
             replicas: self.replicas,
-            inbox_bytes_max,
-            key_fingerprint: seal.map(SealKey::fingerprint),
             ..Options::new(url.clone())
-        };
+        })
+    }
+
+    /// Waits for a server that is starting too; what can never work fails at once.
+    async fn open_patiently(&self, options: &Options) -> anyhow::Result<Option<Arc<JetStream>>> {
         let deadline = Instant::now() + START_WAIT_MAX;
         loop {
-            match self.open_once(&options).await {
+            match Box::pin(self.open_once(options)).await {
                 Err(error @ OpenError::Store { .. }) if Instant::now() < deadline => {
                     tracing::info!(error = &error as &dyn std::error::Error, "waiting for NATS");
                     tokio::time::sleep(START_POLL).await;
@@ -150,13 +168,14 @@ impl NatsOptions {
         }
     }
 
-    async fn open_once(&self, options: &Options) -> Result<Arc<JetStream>, OpenError> {
-        let partitions = match self.partitions {
-            Some(partitions) => partitions,
-            None => JetStream::partitions(options).await?.unwrap_or(PARTITIONS_DEFAULT),
-        };
+    async fn open_once(&self, options: &Options) -> Result<Option<Arc<JetStream>>, OpenError> {
+        let found = JetStream::partitions(options).await?;
+        if found.is_none() && options.access == Access::Look {
+            return Ok(None);
+        }
+        let partitions = self.partitions.or(found).unwrap_or(PARTITIONS_DEFAULT);
         let layout = Layout { format: codec::FORMAT, partitions, shards: 1 };
-        JetStream::open(options.clone(), layout).await
+        JetStream::open(options.clone(), layout).await.map(Some)
     }
 
     fn credentials(&self) -> Credentials {
@@ -188,6 +207,31 @@ impl NatsOptions {
         Tls { ca_file: self.ca_file.clone(), client_files, encryption }
     }
 }
+
+/// Refuses options about NATS that were typed where no NATS is named: they would change nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OnlyWithNats;
+
+impl OnlyWithNats {
+    fn look(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        if is_given(matches, "url") {
+            return Ok(Self);
+        }
+        let all = NatsOptions::augment_args(clap::Command::new("nats"));
+        let about_nats =
+            all.get_arguments().filter(|argument| !matches!(argument.get_id().as_str(), "url" | "partitions"));
+        match about_nats.into_iter().find(|argument| is_typed(matches, argument.get_id().as_str())) {
+            None => Ok(Self),
+            Some(argument) => {
+                let name = argument.get_long().unwrap_or_default();
+                let text = format!("--{name} is about a log in NATS, and none is named: give --nats URL too\n");
+                Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, text))
+            }
+        }
+    }
+}
+
+looks_at_arguments!(OnlyWithNats, OnlyWithNats::look);
 
 #[cfg(test)]
 mod tests {
@@ -241,6 +285,32 @@ mod tests {
         ] {
             assert!(parsed(&wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[derive(Parser)]
+    struct Local {
+        #[command(flatten)]
+        only_with_nats: OnlyWithNats,
+        #[command(flatten)]
+        nats: NatsOptions,
+    }
+
+    #[test]
+    fn where_no_nats_is_named_an_option_about_it_is_refused() {
+        let parsed = |arguments: &[&str]| {
+            let parsed = Local::try_parse_from([&["test"], arguments].concat());
+            parsed.map(|Local { only_with_nats: OnlyWithNats, nats }| nats.url).map_err(|error| error.to_string())
+        };
+        for wrong in
+            ["--nats-monitor=http://h:1", "--nats-prefix=x", "--nats-replicas=3", "--allow-unsynced", "--nats-tls"]
+        {
+            let refused = parsed(&[wrong]).unwrap_err();
+            let (name, _) = wrong.split_once('=').unwrap_or((wrong, ""));
+            assert!(refused.contains(name) && refused.contains("--nats URL"), "{refused}");
+            assert!(parsed(&[wrong, "--nats=nats://h:1"]).is_ok(), "{wrong}");
+        }
+        assert_eq!(parsed(&["--partitions=4"]), Ok(None));
+        assert_eq!(parsed(&[]), Ok(None), "defaults are not typed");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     groups::{Keeping, Listening, Working},
     listen::Exposure,
-    nats::NatsOptions,
+    nats::{NatsOptions, OnlyWithNats},
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -25,6 +25,8 @@ WINDHOVER_SECRET_KEY (32 bytes, base64) is the key that sealed values in the log
 /// The options of `windhover server local`.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
+    #[command(flatten)]
+    _only_with_nats: OnlyWithNats,
     /// Folder with flow files, `**/*.yaml` and `**/*.yml`; watched while the server runs.
     #[arg(long, value_name = "DIR", env = "WINDHOVER_FLOWS", default_value = "flows")]
     pub(super) flows: PathBuf,

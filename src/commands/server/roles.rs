@@ -13,6 +13,8 @@ use axum::Router;
 use clap::Args;
 use tokio::net::TcpListener;
 use windhover_engine::Engine;
+use windhover_eventlog::jetstream::JetStream;
+use windhover_proto::seal::SealKey;
 
 use super::{
     address,
@@ -107,12 +109,12 @@ pub(super) fn run_ingress(options: IngressOptions) -> anyhow::Result<ExitCode> {
         // Webhooks come from strangers: there is nothing else to reach here.
         let (listener, bound) = open_listener(&options.listening, Exposure::Anyone).await?;
         let seal = key::given_or_warn(options.secret_key_file.as_deref())?;
-        let nats = options.nats.open(seal.as_ref(), None).await?;
-        let common = Common::on_nats(nats.clone(), seal, url(&options.listening, bound)).await?;
+        let opening = open_log(&options.nats, seal, None, url(&options.listening, bound));
+        let Some((nats, common)) = stop.or(opening).await.transpose()? else { return Ok(()) };
         let ingress = common.ingress(nats.owners(), options.listening.public_url.clone());
         let health = health::router(common.not_ready(), health::no_details());
         let routes = ingress.router().merge(health.clone());
-        serve_role(&options.listening, listener, routes, &health, None, stop).await
+        serve_role(&options.listening, listener, common.named(routes), &health, None, stop).await
     })
 }
 
@@ -124,11 +126,14 @@ pub(super) fn run_engine(options: EngineOptions) -> anyhow::Result<ExitCode> {
         let (listener, bound) = open_listener(&options.listening, Exposure::Anyone).await?;
         make_folder(&options.data)?;
         let seal = key::given_or_warn(options.secret_key_file.as_deref())?;
-        let nats = options.nats.open(seal.as_ref(), Some(options.working.disk_max.0 / 4)).await?;
         let url = url(&options.listening, bound);
-        let common = Common::on_nats(nats.clone(), seal, url.clone()).await?;
         let config = options.working.config(options.data.join("index"), options.keeping, &url)?;
-        let cluster = nats.join(Duration::from_secs(options.engine_ttl)).await?;
+        let joining = async {
+            let inbox_bytes_max = Some(options.working.disk_max.0 / 4);
+            let (nats, common) = open_log(&options.nats, seal, inbox_bytes_max, url).await?;
+            anyhow::Ok((nats.join(Duration::from_secs(options.engine_ttl)).await?, common))
+        };
+        let Some((cluster, common)) = stop.or(joining).await.transpose()? else { return Ok(()) };
         let engine = Engine::start_in(cluster, common.engine_parts(), config).context("the engine cannot start")?;
         let (asked, reach) = (Arc::downgrade(&engine), common.reach.clone());
         let not_ready = Arc::new(move || {
@@ -139,7 +144,7 @@ pub(super) fn run_engine(options: EngineOptions) -> anyhow::Result<ExitCode> {
         let told = Arc::downgrade(&engine);
         let details = Arc::new(move || told.upgrade().map_or(serde_json::Value::Null, |engine| details(&engine)));
         let health = health::router(not_ready, details);
-        serve_role(&options.listening, listener, health.clone(), &health, Some(engine), stop).await
+        serve_role(&options.listening, listener, common.named(health.clone()), &health, Some(engine), stop).await
     })
 }
 
@@ -151,14 +156,15 @@ pub(super) fn run_console(options: ConsoleOptions) -> anyhow::Result<ExitCode> {
         let (listener, bound) = open_listener(&options.listening, exposure).await?;
         make_folder(&options.data)?;
         let seal = key::given_or_warn(options.secret_key_file.as_deref())?;
-        let nats = options.nats.open(seal.as_ref(), None).await?;
-        let common = Common::on_nats(nats.clone(), seal, url(&options.listening, bound)).await?;
+        let opening = open_log(&options.nats, seal, None, url(&options.listening, bound));
+        let Some((nats, common)) = stop.or(opening).await.transpose()? else { return Ok(()) };
         let folder = options.data.join("views");
         let console = common.console(nats.owners(), folder, options.keeping.kept(), common.not_ready())?;
         let asked = common.ingress(nats.owners(), options.listening.public_url.clone());
         let routes = asked.api(Arc::new(Shown(console.clone()))).merge(console.router());
         let routes = routes.method_not_allowed_fallback(windhover_console::method_not_allowed);
         end_streams_at(stop.clone(), console);
+        let routes = common.named(routes);
         serve_role(&options.listening, listener, routes.clone(), &routes, None, stop).await
     })
 }
@@ -169,7 +175,20 @@ fn details(engine: &Engine) -> serde_json::Value {
     serde_json::json!({"partitions": status.wanted, "running": status.wanted - status.idle.len()})
 }
 
+/// The log in NATS, and what a role makes of it.
+async fn open_log(
+    options: &NatsOptions,
+    seal: Option<SealKey>,
+    inbox_bytes_max: Option<u64>,
+    url: String,
+) -> anyhow::Result<(Arc<JetStream>, Common)> {
+    let nats = options.open(seal.as_ref(), inbox_bytes_max).await?;
+    let common = Common::on_nats(nats.clone(), seal, url).await?;
+    Ok((nats, common))
+}
+
 async fn open_listener(options: &Listening, exposure: Exposure) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    address::forget(options.address_file.as_deref())?;
     let listener = listen::open(&options.listen, exposure).await?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))

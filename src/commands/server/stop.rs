@@ -33,6 +33,15 @@ impl Stop {
         Ok(Stop(receiver))
     }
 
+    /// What a piece of the start comes to; `None` as soon as the server is told to end.
+    pub(super) async fn or<T>(&self, starting: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.clone().requested() => None,
+            started = starting => Some(started),
+        }
+    }
+
     /// Resolves once the server is told to end.
     pub(super) async fn requested(mut self) {
         // The sender is gone only when the process ends anyway.

@@ -134,26 +134,34 @@ impl Launch {
         self.spawn().wait()
     }
 
-    fn spawn(&self) -> Server {
+    /// Starts the server and does not wait until it is ready.
+    ///
+    /// # Panics
+    /// When the system starts no process.
+    pub fn spawn(&self) -> Server {
         let _ = fs::remove_file(self.address_file());
         let log = self.scratch.path().join("log");
         let output = fs::File::create(&log).expect("a log file");
         let mut command = Command::new(&self.binary);
         command.args(["server", self.role]);
-        if self.role == "local" {
+        if self.role == "local" && !self.is_given("--flows") {
             command.arg("--flows").arg(self.flows());
         }
-        if self.role != "ingress" {
+        if self.role != "ingress" && !self.is_given("--data") {
             command.arg("--data").arg(self.data());
         }
         command.arg("--address-file").arg(self.address_file());
-        if !self.arguments.iter().any(|argument| argument.as_encoded_bytes().starts_with(b"--listen")) {
+        if !self.is_given("--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         command.args(&self.arguments).envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(output.try_clone().expect("a handle")).stderr(output);
         let child = command.spawn().unwrap_or_else(|error| panic!("{} does not start: {error}", self.binary.display()));
         Server { child, api: Api::new("http://127.0.0.1:1"), log, _scratch: self.scratch.clone() }
+    }
+
+    fn is_given(&self, option: &str) -> bool {
+        self.arguments.iter().any(|argument| argument.as_encoded_bytes().starts_with(option.as_bytes()))
     }
 
     /// Where the server writes its address.

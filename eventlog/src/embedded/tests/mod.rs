@@ -64,8 +64,8 @@ fn another_partition_count_shard_count_or_a_newer_format_is_refused() {
     let folder = Folder::new();
     drop(Embedded::open(folder.path(), Layout { format: 2, ..LAYOUT }, Options::default()).unwrap());
     let others = [
-        (Layout { format: 2, partitions: 8, ..LAYOUT }, "partitions 4"),
-        (Layout { format: 2, shards: 2, ..LAYOUT }, "shards 1"),
+        (Layout { format: 2, partitions: 8, ..LAYOUT }, "4 partitions"),
+        (Layout { format: 2, shards: 2, ..LAYOUT }, "1 shards"),
         (Layout { format: 1, ..LAYOUT }, "record format 2"),
     ];
     for (wanted, text) in others {
@@ -74,6 +74,8 @@ fn another_partition_count_shard_count_or_a_newer_format_is_refused() {
             other => panic!("{other:?}"),
         }
     }
+    assert!(matches!(Embedded::partitions(folder.path()), Ok(Some(4))));
+    assert!(matches!(Embedded::partitions(&folder.path().join("none")), Ok(None)));
     let newer = Layout { format: 3, ..LAYOUT };
     assert_eq!(crate::EventLog::layout(&*Embedded::open(folder.path(), newer, Options::default()).unwrap()), newer);
 }

@@ -52,6 +52,8 @@ pub(super) enum Report {
     Broken(String),
     /// A flow's file is gone.
     Removed(String),
+    /// The folder is not there, so nothing is known about its files.
+    Missing(String),
 }
 
 /// What was seen of one file when it was read last.
@@ -78,7 +80,7 @@ pub(super) struct Watcher {
     /// Removals that were reported already, so that each is told once.
     missing: BTreeSet<Name>,
     /// The last reason why the folder could not be read, told once.
-    unreadable: Option<String>,
+    unreadable: Option<Report>,
 }
 
 impl Watcher {
@@ -125,12 +127,14 @@ impl Watcher {
     }
 
     fn unreadable(&mut self, error: &std::io::Error) -> Option<Report> {
-        let text = format!("{} cannot be read: {error}", self.folder.display());
-        if self.unreadable.as_ref() == Some(&text) {
-            return None;
-        }
-        self.unreadable = Some(text.clone());
-        Some(Report::Broken(text))
+        let folder = self.folder.display();
+        let report = match error.kind() {
+            std::io::ErrorKind::NotFound => Report::Missing(format!(
+                "the flow folder {folder} is not there: make it, or name another one with --flows; what is deployed stays"
+            )),
+            _ => Report::Broken(format!("the flow folder {folder} (--flows) cannot be read: {error}")),
+        };
+        (self.unreadable.replace(report.clone()).as_ref() != Some(&report)).then_some(report)
     }
 
     async fn read(&mut self, file: PathBuf, look: Look, reports: &mut Vec<Report>) {
@@ -237,7 +241,9 @@ impl Watcher {
         }
         match self.removed {
             Removed::Keep if !self.missing.insert(name.clone()) => None,
-            Removed::Keep => Some(Report::Removed(format!("{what}; it stays deployed (--prune deletes it)"))),
+            Removed::Keep => Some(Report::Removed(format!(
+                "{what}; it stays deployed: `windhover flow delete {namespace}/{id}` deletes it, and so does a start with --prune"
+            ))),
             Removed::Delete => {
                 let deleted = self.deployments.delete(&key, now()).await.map_err(anyhow::Error::from);
                 match deleted.and_then(|_| self.memory.forget(&name)) {
@@ -283,7 +289,7 @@ pub(super) fn tell(report: &Report) {
     match report {
         Report::Deployed(text) => tracing::info!("deployed {text}"),
         Report::Broken(text) => text.lines().for_each(|line| tracing::error!("{line}")),
-        Report::Removed(text) => tracing::warn!("{text}"),
+        Report::Removed(text) | Report::Missing(text) => tracing::warn!("{text}"),
     }
 }
 

@@ -35,17 +35,14 @@ impl Look {
     }
 }
 
-/// All flow files below `folder`, by path relative to it; none when the folder does not exist.
+/// All flow files below `folder`, by path relative to it.
 ///
 /// # Errors
 /// When the folder cannot be read, or holds far too much.
 pub(super) fn flow_files(folder: &Path) -> io::Result<BTreeMap<PathBuf, Look>> {
     let mut found = BTreeMap::new();
-    match fs::metadata(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(error),
-        Ok(_) => collect(folder, Path::new(""), 0, &mut found)?,
-    }
+    fs::metadata(folder)?;
+    collect(folder, Path::new(""), 0, &mut found)?;
     Ok(found)
 }
 
@@ -92,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_missing_folder_has_no_flows() {
-        assert!(flow_files(Path::new("/does/not/exist")).unwrap().is_empty());
+        assert_eq!(flow_files(Path::new("/does/not/exist")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -119,6 +119,22 @@ async fn pruning_deletes_the_flow_of_a_removed_file_also_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_folder_that_is_missing_is_told_once_and_prunes_nothing() {
+    let folder = Folder::new().await;
+    folder.write("x.yaml", &flow("x", "one"));
+    let mut watcher = folder.watcher(Removed::Delete);
+    watcher.look().await;
+    let (there, away) = (folder.flows.path(), folder.flows.path().with_extension("away"));
+    fs::rename(there, &away).unwrap();
+    let reports = watcher.look().await;
+    assert!(matches!(reports.as_slice(), [Report::Missing(text)] if text.contains("--flows")), "{reports:?}");
+    assert_eq!(watcher.look().await, []);
+    assert_eq!(folder.revision("x"), Some(1));
+    fs::rename(&away, there).unwrap();
+    assert_eq!(watcher.look().await, []);
+}
+
+#[tokio::test]
 async fn a_renamed_file_keeps_its_flow() {
     let folder = Folder::new().await;
     let mut watcher = folder.watcher(Removed::Delete);
