@@ -6,6 +6,7 @@ use windhover_proto::{
     definitions::Revision,
     expr::{Env, Map, Surroundings, Value},
     flow::{Flow, Webhook},
+    sight::{self, Attempt, Sight},
 };
 
 /// The last part of a webhook's address.
@@ -31,9 +32,13 @@ pub fn key(revision: &Revision, flow: &Flow, webhook: &Webhook, surroundings: &d
         return Key::Waiting(missing);
     }
     let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or_default();
-    let mut env = Env::new(surroundings, now, 0);
-    match webhook.key.render(&variables(revision, flow), &mut env) {
-        Ok(_) if !env.secrets_used().is_empty() => Key::Secret(secrets),
+    let variables = variables(revision, flow);
+    let attempt = |sight| {
+        let mut env = Env::new(surroundings, now, 0).with_sight(sight);
+        Attempt { outcome: webhook.key.render(&variables, &mut env), secrets: env.secrets_used().to_vec() }
+    };
+    match sight::unshown(attempt) {
+        Ok(_) if !attempt(Sight::Opened).secrets.is_empty() => Key::Secret(secrets),
         Ok(key) => Key::Whole(escaped(key.trim())),
         Err(error) => Key::Broken(error.to_string()),
     }

@@ -6,6 +6,7 @@ use jiff::{
     tz::Offset,
 };
 use windhover_proto::{
+    delivery::FlowRef,
     expr::{Template, verdict},
     flow::{Condition, DayInMonth, Webhook},
 };
@@ -17,8 +18,8 @@ use crate::context::Call;
 enum NoAnswer {
     #[error("{0}")]
     Render(Box<windhover_proto::expr::RenderError>),
-    #[error("`{0}` is no {1}")]
-    Parse(String, &'static str),
+    #[error("{0}")]
+    Parse(String),
 }
 
 /// Whether the trigger wants the call. What cannot be rendered does not hold.
@@ -29,13 +30,24 @@ pub(crate) fn hold(webhook: &Webhook, call: &Call<'_>) -> bool {
 
 fn answered(answer: Result<bool, NoAnswer>, call: &Call<'_>) -> bool {
     answer.unwrap_or_else(|error| {
-        tracing::warn!(flow = ?call.reference, trigger = %call.trigger.id, %error, "a condition of a trigger failed: the call starts nothing");
+        let FlowRef { tenant, namespace, flow, revision } = call.reference;
+        let trigger = &call.trigger.id;
+        tracing::warn!(%tenant, %namespace, %flow, revision, %trigger, %error, "a condition of a trigger failed: the call starts nothing");
         false
     })
 }
 
 fn rendered(template: &Template, call: &Call<'_>) -> Result<String, NoAnswer> {
-    call.render(template).map(|rendered| rendered.text).map_err(|error| NoAnswer::Render(Box::new(error)))
+    call.text(template).map_err(|error| NoAnswer::Render(Box::new(error)))
+}
+
+/// Renders a text and reads it as something; the fault does not quote what is secret in it.
+fn read<T>(template: &Template, call: &Call<'_>, kind: &str, read: fn(&str) -> Option<T>) -> Result<T, NoAnswer> {
+    if let Some(value) = read(&rendered(template, call)?) {
+        return Ok(value);
+    }
+    let text = call.render(template).map_err(|error| NoAnswer::Render(Box::new(error)))?;
+    Err(NoAnswer::Parse(format!("`{}` is no {kind}", text.shown())))
 }
 
 /// A text counts as true unless it is blank or says `false`. What is blank is Kestra's notion, and so Java's: a blank that
@@ -113,29 +125,33 @@ fn nanos(offset: Offset) -> i128 {
 
 /// Reads a rendered date. Without an offset it is UTC, without a time it is midnight.
 fn at(date: &Template, call: &Call<'_>) -> Result<At, NoAnswer> {
-    let text = rendered(date, call)?;
-    let no_date = || NoAnswer::Parse(text.clone(), "date");
-    let pieces = Pieces::parse(text.trim()).map_err(|_| no_date())?;
+    read(date, call, "date", date_of)
+}
+
+fn date_of(text: &str) -> Option<At> {
+    let pieces = Pieces::parse(text.trim()).ok()?;
     let local = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
     let offset = match pieces.to_numeric_offset() {
         Some(offset) => offset,
-        None => match pieces.to_time_zone().map_err(|_| no_date())? {
-            Some(zone) => local.to_zoned_datetime(zone).map_err(|_| no_date())?.offset(),
+        None => match pieces.to_time_zone().ok()? {
+            Some(zone) => local.to_zoned_datetime(zone).ok()?.offset(),
             None => Offset::UTC,
         },
     };
-    Ok(At { local, offset })
+    Some(At { local, offset })
 }
 
 /// Reads a rendered time of a day with its offset, `16:19:12+02:00`.
 fn time(time: &Template, call: &Call<'_>) -> Result<i128, NoAnswer> {
-    let text = rendered(time, call)?;
-    let no_time = || NoAnswer::Parse(text.clone(), "time with an offset");
+    read(time, call, "time with an offset", time_of)
+}
+
+fn time_of(text: &str) -> Option<i128> {
     let on_a_day = format!("1970-01-01T{}", text.trim());
-    let pieces = Pieces::parse(&on_a_day).map_err(|_| no_time())?;
-    let local = Date::constant(1970, 1, 1).to_datetime(pieces.time().ok_or_else(no_time)?);
+    let pieces = Pieces::parse(&on_a_day).ok()?;
+    let local = Date::constant(1970, 1, 1).to_datetime(pieces.time()?);
     let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
-    Ok(At { local, offset }.time_of_day())
+    Some(At { local, offset }.time_of_day())
 }
 
 /// Whether a day is the nth of its month with this name.

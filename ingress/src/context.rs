@@ -1,15 +1,16 @@
 //! What the expressions of a webhook trigger see: its key before the call is read, everything else after it.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use windhover_proto::{
     core::{Execution, TaskRun},
     delivery::FlowRef,
     expr::{Env, Map, RenderError, Surroundings, Template, Templated, Value, Variables},
-    flow::{Flow, Trigger},
+    flow::{Flow, Trigger, mask_secrets},
     id::{DeliveryId, ExecutionId},
     request::Request,
-    seal::{MASK, SealKey},
+    seal::SealKey,
+    sight::{self, Attempt, Rendered, Sight},
     state::State,
     time::Timestamp,
     trigger::{self, Sensitive},
@@ -51,8 +52,11 @@ pub(crate) fn render_key(
     variables.insert("flow", flow_value(reference));
     variables.insert("vars", Value::Map(flow.variables.clone().into()));
     variables.insert("trigger", trigger_context(trigger));
-    let rendered = key.render(&variables, &mut moment.env(surroundings));
-    rendered.inspect_err(|error| hidden(reference, trigger, error)).ok()
+    let attempt = |sight| {
+        let mut env = moment.env(surroundings).with_sight(sight);
+        Attempt { outcome: key.render(&variables, &mut env), secrets: env.secrets_used().to_vec() }
+    };
+    sight::unshown(attempt).inspect_err(|error| hidden(reference, trigger, error)).ok()
 }
 
 /// Says once in a while why a trigger is not found: at debug, because anybody can make it happen.
@@ -94,82 +98,123 @@ pub(crate) struct Call<'a> {
     pub(crate) surroundings: &'a dyn Surroundings,
     /// When.
     pub(crate) moment: Moment,
-    /// The `trigger` variable and the secrets in it, once they were asked for.
-    pub(crate) seen: OnceCell<(Value, Vec<String>)>,
-    /// Whether a tree that was rendered read a secret.
-    pub(crate) read_secret: Cell<bool>,
+    /// What is secret, as its expressions see it.
+    pub(crate) secrets: Secrets,
     /// The finished execution, for what is rendered after its end.
     pub(crate) ended: Option<&'a Execution>,
 }
 
-/// A rendered text, and the secrets that may be in it.
-pub(crate) struct Rendered {
-    /// The text.
-    pub(crate) text: String,
-    /// Secrets that were read.
-    read: Vec<String>,
-    /// Sensitive headers that could have been read.
-    headers: Vec<String>,
+/// What is secret in a call.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    /// Whether it is seen.
+    sight: Sight,
+    /// The `trigger` variable and the sealed headers in it, once they were asked for.
+    trigger: OnceCell<(Value, Vec<String>)>,
+    /// What was in reach of the rendering beside what `secret()` read: sealed headers, inputs of the type SECRET.
+    near: RefCell<Vec<String>>,
+    /// Whether something secret was rendered that would be kept in clear.
+    kept: Cell<bool>,
 }
 
-impl Rendered {
-    /// The text with every secret in it masked; all of it when a secret was read and changed on its way in.
-    pub(crate) fn masked(self) -> String {
-        if self.read.iter().any(|secret| !self.text.contains(secret.as_str())) {
-            return MASK.to_owned();
-        }
-        let long = self.headers.iter().filter(|secret| secret.len() >= SEARCHED_BYTES_MIN);
-        self.read.iter().chain(long).fold(self.text, |text, secret| text.replace(secret.as_str(), MASK))
+impl Secrets {
+    /// As the flow sees them.
+    pub(crate) fn opened() -> Self {
+        Self::with(Sight::Opened)
+    }
+
+    fn with(sight: Sight) -> Self {
+        Self { sight, trigger: OnceCell::new(), near: RefCell::default(), kept: Cell::default() }
+    }
+
+    fn come_near(&self, secrets: &[String]) {
+        self.near.borrow_mut().extend_from_slice(secrets);
     }
 }
-
-/// Whether a text stands anywhere in a value.
-fn holds(value: &Value, text: &str) -> bool {
-    if let Some(own) = value.as_text() {
-        return own.contains(text);
-    }
-    let members = value.as_list().into_iter().flatten().chain(value.as_map().into_iter().flat_map(Map::values));
-    members.into_iter().any(|member| holds(member, text))
-}
-
-/// Shortest secret that is searched for inside other text: a shorter one would mask half of everything.
-const SEARCHED_BYTES_MIN: usize = 4;
 
 impl Call<'_> {
     /// Renders a text.
-    pub(crate) fn render(&self, template: &Template) -> Result<Rendered, RenderError> {
-        let mut env = self.moment.env(self.surroundings);
-        let text = template.render(self, &mut env)?;
-        let headers = self.seen.get().map(|(_, secrets)| secrets.clone()).unwrap_or_default();
-        Ok(Rendered { text, read: env.secrets_used().to_vec(), headers })
+    pub(crate) fn render(&self, template: &Template) -> Result<Rendered<String>, RenderError> {
+        self.rendered(|call, env| template.render(call, env))
+    }
+
+    /// Renders a text of which nothing is shown but its failure.
+    pub(crate) fn text(&self, template: &Template) -> Result<String, RenderError> {
+        sight::unshown(self.attempts(|call, env| template.render(call, env)))
     }
 
     /// Renders a tree, every text to text; with these inputs in place of the flow's defaults.
-    pub(crate) fn render_tree(&self, tree: &Templated, inputs: Option<&Map>) -> Result<Value, RenderError> {
-        let mut env = self.moment.env(self.surroundings);
-        let value = match inputs {
-            Some(inputs) => tree.render(&WithInputs { call: self, inputs }, &mut env),
-            None => tree.render(self, &mut env),
-        }?;
-        self.read_secret.set(self.read_secret.get() || !env.secrets_used().is_empty());
-        Ok(value)
+    pub(crate) fn render_tree(&self, tree: &Templated, inputs: Option<&Map>) -> Result<Rendered<Value>, RenderError> {
+        self.rendered(|call, env| match inputs {
+            Some(inputs) => tree.render(&WithInputs { call, inputs: call.seen_inputs(inputs) }, env),
+            None => tree.render(call, env),
+        })
     }
 
-    /// Whether what was rendered by [`Call::render_tree`] read a secret, or holds a sensitive header.
-    pub(crate) fn is_secret(&self, rendered: &Value) -> bool {
-        let headers = self.seen.get().map_or(&[][..], |(_, secrets)| secrets);
-        let long = headers.iter().filter(|secret| secret.len() >= SEARCHED_BYTES_MIN);
-        self.read_secret.get() || long.into_iter().any(|secret| holds(rendered, secret))
+    fn rendered<T: sight::Showable>(
+        &self,
+        render: impl Fn(&Call<'_>, &mut Env<'_>) -> Result<T, RenderError>,
+    ) -> Result<Rendered<T>, RenderError> {
+        sight::render(self.attempts(render))
+    }
+
+    fn attempts<T>(
+        &self,
+        render: impl Fn(&Call<'_>, &mut Env<'_>) -> Result<T, RenderError>,
+    ) -> impl Fn(Sight) -> Attempt<T> {
+        move |sight| match sight {
+            Sight::Opened => self.attempt(&render),
+            Sight::Masked => Call { secrets: Secrets::with(sight), ..*self }.attempt(&render),
+        }
+    }
+
+    fn attempt<T>(&self, render: impl Fn(&Call<'_>, &mut Env<'_>) -> Result<T, RenderError>) -> Attempt<T> {
+        let mut env = self.env();
+        let outcome = render(self, &mut env);
+        let mut secrets = self.secrets.near.take();
+        secrets.extend_from_slice(env.secrets_used());
+        Attempt { outcome, secrets }
+    }
+
+    fn env(&self) -> Env<'_> {
+        self.moment.env(self.surroundings).with_sight(self.secrets.sight)
+    }
+
+    /// Remembers that something secret would be kept in clear.
+    pub(crate) fn note_kept(&self) {
+        self.secrets.kept.set(true);
+    }
+
+    /// Whether something secret would be kept in clear.
+    pub(crate) fn keeps_secret(&self) -> bool {
+        self.secrets.kept.get()
     }
 
     fn trigger_value(&self) -> Value {
-        let make = || {
-            let seen = trigger::variables(self.request, self.blob, Sensitive::Opened(self.seal));
+        let (value, sealed) = self.secrets.trigger.get_or_init(|| {
+            let sensitive = match self.secrets.sight {
+                Sight::Opened => Sensitive::Opened(self.seal),
+                Sight::Masked => Sensitive::Masked,
+            };
+            let seen = trigger::variables(self.request, self.blob, sensitive);
             let mut map = seen.map;
             map.insert("_context", trigger_context(self.trigger));
             (Value::Map(map.into()), seen.secrets)
-        };
-        self.seen.get_or_init(make).0.clone()
+        });
+        self.secrets.come_near(sealed);
+        value.clone()
+    }
+
+    /// Inputs that are being read, those of the type SECRET masked for whoever may not see them.
+    fn seen_inputs(&self, inputs: &Map) -> Map {
+        let (masked, hidden) = mask_secrets(&self.flow.inputs, inputs);
+        match self.secrets.sight {
+            Sight::Opened => {
+                self.secrets.come_near(&hidden);
+                inputs.clone()
+            }
+            Sight::Masked => masked,
+        }
     }
 
     fn execution_value(&self) -> Value {
@@ -194,11 +239,13 @@ impl Call<'_> {
             let Some(defaults) = &input.defaults else { continue };
             let mut variables = Map::with_capacity(1);
             variables.insert("inputs", Value::Map(map.clone().into()));
-            if let Ok(value) = defaults.render(&variables, &mut self.moment.env(self.surroundings)) {
+            let mut env = self.env();
+            if let Ok(value) = defaults.render(&variables, &mut env) {
                 insert_nested(&mut map, &input.id, value);
             }
+            self.secrets.come_near(env.secrets_used());
         }
-        (!map.is_empty()).then(|| Value::Map(map.into()))
+        (!map.is_empty()).then(|| Value::Map(self.seen_inputs(&map).into()))
     }
 
     /// What the tasks of the finished execution gave, as everyone may read it.
@@ -221,7 +268,7 @@ impl Call<'_> {
 /// A call whose inputs are being read: those that are known so far stand in for the flow's.
 struct WithInputs<'a> {
     call: &'a Call<'a>,
-    inputs: &'a Map,
+    inputs: Map,
 }
 
 impl Variables for WithInputs<'_> {

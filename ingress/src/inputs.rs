@@ -2,9 +2,10 @@
 
 use windhover_proto::{
     expr::{Map, RenderError, Templated, Value},
-    flow::{ResolvedInputs, resolve_inputs},
+    flow::{RenderedFor, ResolvedInputs, resolve_inputs},
     problem::{Code, Problem},
     seal::{SealKey, Sealed},
+    sight::Rendered,
 };
 
 use crate::{context::Call, sites::Hook};
@@ -21,38 +22,39 @@ pub(crate) fn given(hook: &Hook<'_>, call: &Call<'_>) -> Result<Inputs, Problem>
     }
     let mut rendered = Map::with_capacity(given.len());
     for (id, tree) in given {
-        let is_secret = hook.flow.inputs.iter().any(|input| input.id == *id && input.is_secret());
-        let value = render(call, tree, None, is_secret);
+        let input = hook.flow.inputs.iter().find(|input| input.id == *id);
+        let wanted = input.map_or(RenderedFor::Clear, RenderedFor::value_of);
+        let value = render(call, tree, wanted, None);
         let value = value.map_err(|error| invalid(&format!("Invalid value for input `{id}`. Cause: {error}")))?;
         rendered.insert(id.as_str(), value);
     }
-    let secret_defaults = hook.flow.inputs.iter().filter(|input| input.is_secret());
-    let secret_defaults: Vec<&Templated> = secret_defaults.filter_map(|input| input.defaults.as_ref()).collect();
-    let mut render = |tree: &Templated, inputs: &Map| {
-        let is_secret = secret_defaults.iter().any(|default| std::ptr::eq(*default, tree));
-        render(call, tree, Some(inputs), is_secret).map_err(|error| error.to_string())
+    let mut render = |tree: &Templated, wanted, inputs: &Map| {
+        render(call, tree, wanted, Some(inputs)).map_err(|error| error.to_string())
     };
-    match resolve_inputs(&hook.flow.inputs, &rendered, &mut render) {
-        Ok(resolved) => {
-            let inputs = Inputs::of(&resolved, call.seal)?;
-            let is_secret = inputs.shown.as_ref().is_some_and(|shown| call.is_secret(shown));
-            if is_secret { Err(secret()) } else { Ok(inputs) }
-        }
-        Err(wrong) => {
-            let reasons: Vec<_> = wrong.iter().map(ToString::to_string).collect();
-            Err(invalid(&reasons.join("; ")))
-        }
+    let resolved = resolve_inputs(&hook.flow.inputs, &rendered, &mut render);
+    // First, because what is wrong with a value quotes it.
+    if call.keeps_secret() {
+        return Err(secret());
     }
+    let resolved = resolved.map_err(|wrong| {
+        let reasons: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+        invalid(&reasons.join("; "))
+    })?;
+    Inputs::of(&resolved, call.seal)
 }
 
-/// Renders a value for an input; what a secret one reads is no reason to refuse it.
-fn render(call: &Call<'_>, tree: &Templated, inputs: Option<&Map>, is_secret: bool) -> Result<Value, RenderError> {
-    let read_before = call.read_secret.get();
-    let value = call.render_tree(tree, inputs)?;
-    if is_secret {
-        call.read_secret.set(read_before);
+/// Renders a property of an input, and notes what is secret in it and would be kept in clear.
+fn render(call: &Call<'_>, tree: &Templated, wanted: RenderedFor, inputs: Option<&Map>) -> Result<Value, RenderError> {
+    let rendered = call.render_tree(tree, inputs)?;
+    if wanted == RenderedFor::Clear && tells_secret(&rendered) {
+        call.note_kept();
     }
-    Ok(value)
+    Ok(rendered.value)
+}
+
+/// Whether a value would tell a secret if it were kept in clear. An answer to yes or no does not.
+pub(crate) fn tells_secret(rendered: &Rendered<Value>) -> bool {
+    rendered.is_secret() && !matches!(rendered.value.as_text(), Some("true" | "false"))
 }
 
 /// The inputs of an execution, as the log keeps them.

@@ -1,9 +1,6 @@
 //! One call of a webhook, from the request to the answer. The order of the checks is Kestra's.
 
-use std::{
-    cell::{Cell, OnceCell},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
@@ -26,7 +23,7 @@ use windhover_proto::{
 use crate::{
     answer::Refusal,
     body, conditions,
-    context::{Call, Moment},
+    context::{Call, Moment, Secrets},
     idempotency, inputs,
     request::{self, Place},
     service::Service,
@@ -198,8 +195,7 @@ fn decide(
         seal: service.seal.as_ref(),
         surroundings: service.surroundings(),
         moment,
-        seen: OnceCell::new(),
-        read_secret: Cell::new(false),
+        secrets: Secrets::opened(),
         ended: None,
     };
     if !conditions::hold(hook.webhook, &call) {
@@ -253,7 +249,7 @@ fn from(headers: &HeaderMap) -> &'static str {
 /// The trigger's labels; one that cannot be rendered is left out, and so are those that belong to the system.
 fn labels(hook: &Hook<'_>, call: &Call<'_>) -> Vec<(String, String)> {
     let own = hook.webhook.labels.iter().filter(|(key, _)| !key.starts_with("system."));
-    own.filter_map(|(key, value)| Some((key.clone(), call.render(value).ok()?.masked()))).collect()
+    own.filter_map(|(key, value)| Some((key.clone(), call.render(value).ok()?.shown().clone()))).collect()
 }
 
 /// Stores a delivery and tells its sender what became of it.

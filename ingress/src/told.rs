@@ -1,7 +1,5 @@
 //! The answers to accepted deliveries.
 
-use std::cell::{Cell, OnceCell};
-
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use windhover_proto::{
@@ -17,7 +15,7 @@ use windhover_proto::{
 
 use crate::{
     answer,
-    context::{Call, Moment},
+    context::{Call, Moment, Secrets},
     receive::execution_labels,
     respond::Told,
     service::Service,
@@ -121,12 +119,11 @@ fn status(
                 seal: service.seal.as_ref(),
                 surroundings: service.surroundings(),
                 moment: Moment { now: execution.history.changed_at(), seed: execution.seed },
-                seen: OnceCell::new(),
-                read_secret: Cell::new(false),
+                secrets: Secrets::opened(),
                 ended: Some(execution),
             };
-            let text = call.render(template).map_err(|error| invalid(execution, &error.to_string()))?.text;
-            u16::from_document(&text).map_err(|error| invalid(execution, &error.to_string()))?
+            let text = call.render(template).map_err(|error| invalid(execution, &error.to_string()))?;
+            text.read(|text| u16::from_document(text)).map_err(|reason| invalid(execution, &reason))?
         }
     };
     let sendable = code >= 200 && is_registered_status(code);

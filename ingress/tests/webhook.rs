@@ -361,7 +361,7 @@ async fn a_sensitive_header_is_neither_in_the_log_nor_in_the_answer() {
     let received = world.received().await;
     assert!(!received[0].delivery.request.as_json().contains("hunter2"));
     let labels: Vec<_> = received[0].labels.iter().map(|(_, value)| value.as_str()).collect();
-    assert_eq!(labels, ["******"; 3]);
+    assert_eq!(labels, ["******", "******", "<******>"]);
     assert!(!reply.body.to_lowercase().contains("s3cr3t"));
     let request = received[0].delivery.request.parse().unwrap();
     assert!(matches!(request.header("authorization").next(), Some(HeaderValue::Sealed(_))));
@@ -466,6 +466,74 @@ async fn a_secret_never_becomes_an_input_because_inputs_are_kept_in_clear() {
         assert!(!reply.body.contains("hunter2") && !reply.body.contains("S3CR3T"));
     }
     assert_eq!(world.received().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_input_that_holds_a_secret_is_refused_for_that_and_not_in_words_that_quote_it() {
+    let int = "inputs:\n  - id: n\n    type: INT\n";
+    let give = |value: &str| format!("    inputs:\n      n: \"{{{{ {value} }}}}\"\n");
+    let derived = "inputs:\n  - id: pass\n    type: SECRET\n    defaults: s3cr3t-pass\n  - id: n\n    type: INT\n    \
+                   defaults: \"{{ inputs.pass | upper }}\"\n  - id: x\n    type: STRING\n    required: false\n";
+    let flows = [
+        flow("given", "k", &give("secret('HOOK_KEY')"), int),
+        flow("changed", "k", &give("secret('HOOK_KEY') | base64encode"), int),
+        flow("header", "k", &give("trigger.headers.Authorization | first | upper"), int),
+        flow("derived", "k", "    inputs:\n      x: a\n", derived),
+    ];
+    let world = World::start(&flows).await;
+    for flow in ["given", "changed", "header", "derived"] {
+        let reply = world.post(flow, &[("authorization", "Bearer hunter2")], "{}").await;
+        assert_eq!(reply.status, 422, "{flow}: {}", reply.body);
+        assert!(reply.body.contains("hold a secret or a sensitive header"), "{flow}: {}", reply.body);
+        let body = reply.body.to_lowercase();
+        assert!(!["s3cr3t", "hunter2", "ihmzy3izdc1rzxkg"].iter().any(|text| body.contains(text)), "{flow}: {body}");
+    }
+    assert_eq!(world.received().await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_default_that_holds_a_secret_or_does_not_render_is_refused_without_quoting_it() {
+    let default = |kind: &str, value: &str| {
+        format!(
+            "inputs:\n  - id: x\n    type: STRING\n    required: false\n  - id: n\n    type: {kind}\n    defaults: \"{{{{ {value} }}}}\"\n"
+        )
+    };
+    let give = "    inputs:\n      x: a\n";
+    let flows = [
+        flow("int", "k", give, &default("INT", "secret('HOOK_KEY')")),
+        flow("failing", "k", give, &default("INT", "secret('HOOK_KEY') | number")),
+        flow("sealed", "k", give, &default("SECRET", "secret('HOOK_KEY') | number")),
+    ];
+    let world = World::start(&flows).await;
+    let number = "java.lang.NumberFormatException: For input string: \\\"******\\\"";
+    for (flow, words) in [("int", "hold a secret"), ("failing", number), ("sealed", number)] {
+        let reply = world.post(flow, &[], "{}").await;
+        assert!(!reply.body.contains("s3cr3t"), "{flow}: {}", reply.body);
+        assert_eq!(reply.status, 422, "{flow}: {}", reply.body);
+        assert!(reply.body.contains(words), "{flow}: {}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn an_input_of_the_type_secret_may_decide_which_other_inputs_are_asked_for() {
+    let top = "inputs:\n  - id: pass\n    type: SECRET\n    defaults: s3cr3t-pass\n  - id: n\n    type: STRING\n    \
+               defaults: asked\n    dependsOn:\n      inputs: [pass]\n      condition: \"{{ inputs.pass == 's3cr3t-pass' }}\"\n  \
+               - id: x\n    type: STRING\n    required: false\n";
+    let world = World::start(&[flow("f", "k", "    inputs:\n      x: a\n", top)]).await;
+    assert_eq!(world.post("f", &[], "{}").await.status, 200);
+    let shown = world.received().await[0].inputs.as_ref().unwrap().to_json();
+    assert_eq!(shown, r#"{"pass":"******","n":"asked","x":"a"}"#);
+}
+
+#[tokio::test]
+async fn a_response_code_that_is_none_does_not_quote_the_secret_it_is_made_of() {
+    for made in ["secret('HOOK_KEY')", "secret('HOOK_KEY') | number"] {
+        let code = format!("    wait: true\n    responseCode: \"{{{{ {made} }}}}\"\n");
+        let world = World::start(&[flow("f", "k", &code, "")]).await;
+        let reply = world.post("f", &[], "{}").await;
+        assert_eq!(reply.status, 500, "{}", reply.body);
+        assert!(reply.body.contains("******") && !reply.body.contains("s3cr3t"), "{}", reply.body);
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub mod limit;
 pub mod problem;
 pub mod request;
 pub mod seal;
+pub mod sight;
 pub mod state;
 pub mod time;
 pub mod trigger;

@@ -39,7 +39,7 @@ fn resolve(inputs: &str, given: &str) -> Result<ResolvedInputs, Vec<InputError>>
     );
     let flow = Flow::parse(&source).unwrap();
     let given = Value::from_json(given).unwrap();
-    resolve_inputs(&flow.inputs, given.as_map().unwrap(), &mut render)
+    resolve_inputs(&flow.inputs, given.as_map().unwrap(), &mut |tree, _, inputs| render(tree, inputs))
 }
 
 fn values(inputs: &str, given: &str) -> String {

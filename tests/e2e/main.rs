@@ -14,6 +14,7 @@ mod lifecycle;
 mod openapi;
 mod queries;
 mod requests;
+mod secrets;
 mod statuses;
 mod streams;
 mod waits;

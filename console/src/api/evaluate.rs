@@ -16,11 +16,10 @@ use windhover_proto::{
     api::{Address::OfTenant, Method, Operation},
     core::{Execution, Turn, evaluate},
     definitions::Definitions,
-    expr::{Surroundings, Template, Value},
+    expr::{Template, Value},
     id::{Fingerprint, TaskRunId},
     problem::Code,
     request::Body,
-    seal::MASK,
     time::Timestamp,
 };
 
@@ -99,19 +98,6 @@ async fn blobs(parts: &Parts, execution: &Execution) -> BTreeMap<Fingerprint, by
     }
 }
 
-/// Tells whether a secret is there, and never what it is: an expression could compare, cut or encode it.
-struct Masked<'a>(&'a (dyn Surroundings + Send + Sync));
-
-impl Surroundings for Masked<'_> {
-    fn secret(&self, namespace: &str, name: &str) -> Option<String> {
-        self.0.secret(namespace, name).map(|_| MASK.to_owned())
-    }
-
-    fn environment(&self, name: &str) -> Option<String> {
-        self.0.environment(name)
-    }
-}
-
 fn evaluated(
     parts: &Parts,
     execution: &Execution,
@@ -130,7 +116,7 @@ fn evaluated(
         now: now(),
         seed: execution.seed,
         definitions,
-        surroundings: &Masked(parts.options.surroundings.as_ref()),
+        surroundings: parts.options.surroundings.as_ref(),
         seal: None,
         kestra: Value::map([("url", Value::text(parts.options.public_url.as_str()))]),
         blobs,

@@ -1,19 +1,18 @@
 //! The inputs of an execution that somebody asks for.
 
-use std::cell::Cell;
-
 use windhover_proto::{
     delivery::FlowRef,
     expr::{Map, RenderError, Surroundings, Templated, Value, Variables},
-    flow::{Flow, resolve_inputs},
+    flow::{Flow, RenderedFor, mask_secrets, resolve_inputs},
     id::ExecutionId,
     problem::{Code, Problem},
     seal::SealKey,
+    sight::{self, Attempt, Rendered, Sight},
 };
 
 use crate::{
     context::{self, Moment},
-    inputs::Inputs,
+    inputs::{Inputs, tells_secret},
 };
 
 /// What defaults and conditions of inputs see.
@@ -36,35 +35,38 @@ impl Asked<'_> {
         if self.flow.inputs.is_empty() {
             return Ok(Inputs::default());
         }
-        let read_secret = Cell::new(false);
-        let secret_defaults = self.flow.inputs.iter().filter(|input| input.is_secret());
-        let secret_defaults: Vec<&Templated> = secret_defaults.filter_map(|input| input.defaults.as_ref()).collect();
-        let mut render = |tree: &Templated, inputs: &Map| {
-            let read_before = read_secret.get();
-            let value = self.render(tree, inputs, &read_secret).map_err(|error| error.to_string())?;
-            if secret_defaults.iter().any(|default| std::ptr::eq(*default, tree)) {
-                read_secret.set(read_before);
-            }
-            Ok(value)
+        let mut keeps_secret = false;
+        let mut render = |tree: &Templated, wanted, inputs: &Map| {
+            let rendered = self.render(tree, inputs).map_err(|error| error.to_string())?;
+            keeps_secret |= wanted == RenderedFor::Clear && tells_secret(&rendered);
+            Ok(rendered.value)
         };
-        let resolved = resolve_inputs(&self.flow.inputs, given, &mut render).map_err(|wrong| {
-            let reasons: Vec<_> = wrong.iter().map(ToString::to_string).collect();
-            invalid(reasons.join("; "))
-        })?;
-        if read_secret.get() {
+        let resolved = resolve_inputs(&self.flow.inputs, given, &mut render);
+        // First, because what is wrong with a value quotes it.
+        if keeps_secret {
             return Err(invalid(
                 "a default of an input holds a secret, and inputs are kept in clear; give it the type SECRET"
                     .to_owned(),
             ));
         }
+        let resolved = resolved.map_err(|wrong| {
+            let reasons: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+            invalid(reasons.join("; "))
+        })?;
         Inputs::of(&resolved, self.seal)
     }
 
-    fn render(&self, tree: &Templated, inputs: &Map, read_secret: &Cell<bool>) -> Result<Value, RenderError> {
-        let mut env = self.moment.env(self.surroundings);
-        let value = tree.render(&WithInputs { asked: self, inputs }, &mut env)?;
-        read_secret.set(read_secret.get() || !env.secrets_used().is_empty());
-        Ok(value)
+    fn render(&self, tree: &Templated, inputs: &Map) -> Result<Rendered<Value>, RenderError> {
+        let (masked, hidden) = mask_secrets(&self.flow.inputs, inputs);
+        sight::render(|sight| {
+            let mut env = self.moment.env(self.surroundings).with_sight(sight);
+            let inputs = match sight {
+                Sight::Opened => inputs,
+                Sight::Masked => &masked,
+            };
+            let outcome = tree.render(&WithInputs { asked: self, inputs }, &mut env);
+            Attempt { outcome, secrets: [&hidden, env.secrets_used()].concat() }
+        })
     }
 }
 

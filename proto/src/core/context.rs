@@ -13,6 +13,7 @@ use crate::{
     flow::{Flow, Task, open_secrets},
     id::{TaskRunId, TriggerId},
     seal::MASK,
+    sight::{self, Attempt, Rendered, Sight},
     time::Timestamp,
     trigger::{self, Sensitive},
 };
@@ -39,21 +40,6 @@ pub(super) struct Context<'a> {
     defaults: RefCell<Option<Map>>,
 }
 
-/// Whether sealed values are opened.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sight {
-    /// As the flow sees them.
-    Opened,
-    /// As everyone may see them.
-    Masked,
-}
-
-/// What a rendering gave, and which texts in it must not be shown.
-pub(super) struct Rendered<T> {
-    pub(super) value: T,
-    pub(super) secrets: Vec<String>,
-}
-
 impl<'a> Context<'a> {
     /// What the flow as a whole sees.
     pub(super) fn of_flow(
@@ -76,6 +62,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The same for whoever may not see what is secret.
+    pub(super) fn masked(mut self) -> Self {
+        self.sight = Sight::Masked;
+        self
+    }
+
     /// What one run of a task sees; it need not exist yet.
     pub(super) fn of_task(mut self, task: &'a Task, run: TaskRunId) -> Self {
         self.task = Some((task, run));
@@ -92,39 +84,35 @@ impl<'a> Context<'a> {
         self.rendered(|context, env| tree.render(context, env))
     }
 
-    fn rendered<T: PartialEq>(
+    fn rendered<T: sight::Showable>(
         &self,
         render: impl Fn(&Context<'_>, &mut Env<'_>) -> Result<T, RenderError>,
     ) -> Result<Rendered<T>, RenderError> {
-        let mut env = self.env();
-        let value = render(self, &mut env)?;
-        let mut secrets = self.read.take();
-        secrets.extend(env.secrets_used().iter().cloned());
-        self.reads.borrow_mut().extend(secrets.iter().cloned());
-        let near = self.near.take();
-        if !near.is_empty() && !self.is_the_same_masked(&render, &value) {
-            secrets.extend(near);
-        }
-        Ok(Rendered { value, secrets })
+        sight::render(|sight| match sight {
+            Sight::Opened => self.attempt(&render),
+            Sight::Masked => self.blind(&RefCell::default()).attempt(&render),
+        })
     }
 
-    /// Whether a rendering gives the same when it does not see what is sealed: then nothing of that is in it.
-    fn is_the_same_masked<T: PartialEq>(
-        &self,
-        render: impl Fn(&Context<'_>, &mut Env<'_>) -> Result<T, RenderError>,
-        value: &T,
-    ) -> bool {
-        let reads = RefCell::default();
-        let blind = Context {
-            task: self.task,
-            sight: Sight::Masked,
-            ..Context::of_flow(self.execution, self.flow, self.turn, &reads)
-        };
-        render(&blind, &mut self.env()).is_ok_and(|masked| masked == *value)
+    fn attempt<T>(&self, render: impl Fn(&Context<'_>, &mut Env<'_>) -> Result<T, RenderError>) -> Attempt<T> {
+        let mut env = self.env();
+        let outcome = render(self, &mut env);
+        let mut secrets = self.read.take();
+        secrets.extend(env.secrets_used().iter().cloned());
+        if outcome.is_ok() {
+            self.reads.borrow_mut().extend(secrets.iter().cloned());
+        }
+        secrets.extend(self.near.take());
+        Attempt { outcome, secrets }
+    }
+
+    /// The same variables without sight of what is secret; what is read there is nothing to record.
+    fn blind<'b>(&'b self, reads: &'b RefCell<Vec<String>>) -> Context<'b> {
+        Context { task: self.task, ..Context::of_flow(self.execution, self.flow, self.turn, reads) }.masked()
     }
 
     fn env(&self) -> Env<'_> {
-        Env::new(self.turn.surroundings, self.now().to_jiff(), self.seed())
+        Env::new(self.turn.surroundings, self.now().to_jiff(), self.seed()).with_sight(self.sight)
     }
 
     /// Random values depend on the execution, the task run and the attempt, so that a call that is rendered again after a
@@ -260,7 +248,7 @@ impl<'a> Context<'a> {
         match self.sight {
             Sight::Masked => Value::text(MASK),
             Sight::Opened => {
-                self.near.borrow_mut().extend(value.as_text().map(str::to_owned));
+                self.near.borrow_mut().push(value.print());
                 value
             }
         }
@@ -277,7 +265,8 @@ impl<'a> Context<'a> {
         for input in &self.flow.inputs {
             let Some(defaults) = &input.defaults else { continue };
             self.defaults.borrow_mut().get_or_insert_default();
-            let mut env = Env::new(self.turn.surroundings, self.turn.now.to_jiff(), self.execution.seed);
+            let env = Env::new(self.turn.surroundings, self.turn.now.to_jiff(), self.execution.seed);
+            let mut env = env.with_sight(self.sight);
             if let Ok(value) = defaults.render(self, &mut env) {
                 self.read.borrow_mut().extend(env.secrets_used().iter().cloned());
                 let value = if input.is_secret() { self.secret_default(value) } else { value };

@@ -11,7 +11,7 @@ use crate::{
 
 /// Renders a template with the variables of an execution, or of one of its task runs.
 ///
-/// What it may show is up to the caller: sealed values are opened with the turn's key, secrets come from its surroundings.
+/// It sees masks in place of everything secret: an expression could compare, cut or encode what it sees.
 ///
 /// # Errors
 /// When the template does not render.
@@ -23,7 +23,7 @@ pub fn evaluate(
     turn: &Turn<'_>,
 ) -> Result<String, RenderError> {
     let reads = RefCell::default();
-    let context = Context::of_flow(execution, flow, turn, &reads);
+    let context = Context::of_flow(execution, flow, turn, &reads).masked();
     let run = run.and_then(|id| execution.task_run(id));
     let context = match run.and_then(|run| Some((flow.task(&run.task)?, run.id))) {
         Some((task, id)) => context.of_task(task, id),

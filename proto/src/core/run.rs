@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::{
     apply::apply,
     block::{Block, Next, next_in_list},
-    context::{Context, Rendered},
+    context::Context,
     decide::Turn,
     execution::{Execution, TaskRun, Wait},
     keep, outputs, retry,
@@ -16,6 +16,7 @@ use crate::{
     flow::{Flow, LogLevel, Task},
     id::{ExecutionId, TaskRunId},
     limit,
+    sight::Rendered,
     state::State,
 };
 
@@ -175,20 +176,19 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn keep(&self, rendered: Rendered<crate::expr::Value>) -> crate::event::Kept {
-        keep::keep(rendered.value, &rendered.secrets, &self.id, self.turn.seal)
+        keep::keep(rendered, &self.id, self.turn.seal)
     }
 
     /// Ends an attempt badly: logs why, and schedules the next one when there is one.
     pub(super) fn fail(&mut self, task: &Task, task_run: TaskRunId, error: TaskError) {
-        self.log(Some(task_run), LogLevel::Error, keep::mask_text(&error.message, &error.secrets));
-        let outputs = error.outputs.map(|value| self.keep(Rendered { value, secrets: error.secrets }));
+        self.log(Some(task_run), LogLevel::Error, error.message);
         let wake_at = self.next_attempt(task, task_run);
         let failure = match (wake_at, task.allow_failure) {
             (Some(_), _) => Failure::Retried,
             (None, true) => Failure::Allowed,
             (None, false) => Failure::Plain,
         };
-        self.emit(Event::TaskRunFailed { task_run, outputs, failure, answer: error.answer });
+        self.emit(Event::TaskRunFailed { task_run, outputs: None, failure, answer: error.answer });
         if let Some(wake_at) = wake_at {
             self.emit(Event::RetryScheduled { task_run, wake_at });
         }
@@ -279,6 +279,6 @@ fn rough_size(value: &crate::expr::Value) -> usize {
 impl TaskError {
     /// A failure with nothing but its message.
     pub(super) fn new(message: String) -> Self {
-        Self { message, outputs: None, secrets: Vec::new(), answer: Answer::None }
+        Self { message, answer: Answer::None }
     }
 }

@@ -9,6 +9,7 @@ use super::error::RenderError;
 use super::limits::{BYTES_PER_STEP, FUEL_MAX, OUTPUT_BYTES_MAX};
 use super::surroundings::Surroundings;
 use super::value::Value;
+use crate::sight::Sight;
 
 /// The value of one sub-expression, kept when tracing.
 #[derive(Clone, Debug)]
@@ -30,6 +31,7 @@ pub struct Env<'a> {
     random: u64,
     fuel: u64,
     secrets_used: Vec<String>,
+    pub(crate) sight: Sight,
     pub(crate) render_depth: usize,
     pub(crate) call_depth: usize,
     pub(crate) patterns: BTreeMap<String, super::pattern::Pattern>,
@@ -49,6 +51,7 @@ impl<'a> Env<'a> {
             random: seed,
             fuel: FUEL_MAX,
             secrets_used: Vec::new(),
+            sight: Sight::Opened,
             render_depth: 0,
             trace_depth: 0,
             call_depth: 0,
@@ -61,6 +64,12 @@ impl<'a> Env<'a> {
     /// Keeps the value of every sub-expression from now on.
     pub fn traced(mut self) -> Env<'a> {
         self.trace = Some(Vec::new());
+        self
+    }
+
+    /// Reads masks in place of secrets unless they are seen.
+    pub fn with_sight(mut self, sight: Sight) -> Env<'a> {
+        self.sight = sight;
         self
     }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::value::Text;
+use crate::seal::MASK;
+use crate::sight::{HIDDEN_REASON, shown_text};
 
 /// Why a template cannot be used, found before anything is rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -202,6 +204,20 @@ impl RenderError {
             let (line, column) = line_and_column(template, self.0.at.unwrap_or(0) as usize);
             self.0.place = Some(Place { template: template.to_owned(), line, column, told: self.0.told });
         }
+        self
+    }
+
+    /// The failure as everyone may read it, which a rendering with secrets in its reach ended with; `blind` is what it ended
+    /// with without sight of them. The template stays: a document says it.
+    pub(crate) fn shown(mut self, blind: Option<&RenderError>) -> RenderError {
+        let blind = blind.filter(|blind| blind.0.class == self.0.class).map(|blind| &*blind.0);
+        let message = shown_text(&self.0.message, blind.map(|blind| blind.message.as_str()));
+        self.0.message = message.unwrap_or(HIDDEN_REASON).to_owned();
+        if let Some(name) = &mut self.0.variable {
+            let shown = shown_text(name, blind.and_then(|blind| blind.variable.as_deref()));
+            *name = shown.unwrap_or(MASK).to_owned();
+        }
+        self.0.nearest = blind.and_then(|blind| blind.nearest.clone());
         self
     }
 

@@ -78,7 +78,7 @@ pub use error::{FlowError, FlowErrors, Position};
 pub use http::{HttpOptions, HttpRequest};
 pub use input::{Choice, ChoiceValue, ChoiceValues, DependsOn, Input, InputKind, Pattern, ValueType};
 pub(crate) use resolve::open_secrets;
-pub use resolve::{InputError, ResolvedInputs, resolve_inputs};
+pub use resolve::{InputError, RenderInput, RenderedFor, ResolvedInputs, mask_secrets, resolve_inputs};
 pub use retry::{Retry, RetryDelay};
 pub use task::{Dynamic, FromDocument, LogLevel, LogMessage, NotThatKind, Task, TaskKind};
 pub use trigger::{FetchType, ResponseContentType, Trigger, TriggerKind, Webhook, is_registered_status};

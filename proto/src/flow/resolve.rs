@@ -43,6 +43,27 @@ impl InputError {
     }
 }
 
+/// What a property of an input is rendered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RenderedFor {
+    /// A value, or what it may be chosen from: it is kept in clear.
+    Clear,
+    /// The value of an input of the type SECRET: it is sealed.
+    Secret,
+    /// A condition: nothing of it is kept.
+    Condition,
+}
+
+impl RenderedFor {
+    /// The value of an input.
+    pub fn value_of(input: &Input) -> RenderedFor {
+        if input.is_secret() { RenderedFor::Secret } else { RenderedFor::Clear }
+    }
+}
+
+/// How the properties of inputs are rendered, with the inputs that are known so far; a text when they cannot be.
+pub type RenderInput<'a> = dyn FnMut(&Templated, RenderedFor, &Map) -> Result<Value, String> + 'a;
+
 /// Holds what was given against the inputs of a flow, and fills in defaults.
 ///
 /// `given` has one entry per input id, dots and all. `render` renders an expression to its value with the inputs so far as
@@ -53,7 +74,7 @@ impl InputError {
 pub fn resolve_inputs(
     inputs: &[Input],
     given: &Map,
-    render: &mut dyn FnMut(&Templated, &Map) -> Result<Value, String>,
+    render: &mut RenderInput<'_>,
 ) -> Result<ResolvedInputs, Vec<InputError>> {
     let mut resolver = Resolver { given, render, values: Map::new(), errors: BTreeMap::new() };
     for (place, input) in in_order(inputs) {
@@ -92,7 +113,7 @@ fn in_order(inputs: &[Input]) -> Vec<(usize, &Input)> {
 
 struct Resolver<'a> {
     given: &'a Map,
-    render: &'a mut dyn FnMut(&Templated, &Map) -> Result<Value, String>,
+    render: &'a mut RenderInput<'a>,
     values: Map,
     errors: BTreeMap<usize, InputError>,
 }
@@ -109,7 +130,7 @@ impl Resolver<'_> {
         let value = match (self.given_value(input), &input.defaults) {
             (Some(given), _) => accept(&given)?,
             (None, Some(defaults)) => {
-                let rendered = self.rendered(input, defaults)?;
+                let rendered = self.rendered(input, defaults, RenderedFor::value_of(input))?;
                 accept(&rendered)?
             }
             (None, None) if input.selects_itself() && !choices.is_empty() => first(&input.kind, &choices[0]),
@@ -134,15 +155,15 @@ impl Resolver<'_> {
     fn is_asked_for(&mut self, input: &Input) -> Result<bool, InputError> {
         let condition = input.depends_on.as_ref().and_then(|on| on.condition.as_ref());
         let Some(condition) = condition else { return Ok(true) };
-        Ok(verdict(&self.text(input, condition)?.print()))
+        Ok(verdict(&self.text(input, condition, RenderedFor::Condition)?.print()))
     }
 
-    fn text(&mut self, input: &Input, template: &Template) -> Result<Value, InputError> {
-        self.rendered(input, &Templated::Text(template.clone()))
+    fn text(&mut self, input: &Input, template: &Template, wanted: RenderedFor) -> Result<Value, InputError> {
+        self.rendered(input, &Templated::Text(template.clone()), wanted)
     }
 
-    fn rendered(&mut self, input: &Input, templated: &Templated) -> Result<Value, InputError> {
-        (self.render)(templated, &self.values).map_err(|cause| InputError::invalid(input, &cause))
+    fn rendered(&mut self, input: &Input, tree: &Templated, wanted: RenderedFor) -> Result<Value, InputError> {
+        (self.render)(tree, wanted, &self.values).map_err(|cause| InputError::invalid(input, &cause))
     }
 
     fn choices(&mut self, input: &Input) -> Result<Vec<ChoiceValue>, InputError> {
@@ -150,7 +171,7 @@ impl Resolver<'_> {
         match &choice.values {
             ChoiceValues::Listed(values) => Ok(values.clone()),
             ChoiceValues::Rendered(template) => {
-                let rendered = self.text(input, template)?;
+                let rendered = self.text(input, template, RenderedFor::Clear)?;
                 let members = value::list(&rendered, "ARRAY").map_err(|cause| InputError::invalid(input, &cause))?;
                 let texts = members.iter().map(Value::host_text);
                 Ok(texts.map(|text| ChoiceValue { label: text.clone(), value: text }).collect())
@@ -186,6 +207,18 @@ impl ResolvedInputs {
         let json = Value::Map(self.secrets.clone().into()).to_json();
         (!self.secrets.is_empty()).then(|| key.seal(SECRET_INPUTS_CONTEXT, json.as_bytes()))
     }
+}
+
+/// The values with those of the type SECRET masked, and what is hidden by that.
+pub fn mask_secrets(inputs: &[Input], values: &Map) -> (Map, Vec<String>) {
+    let (mut masked, mut hidden) = (values.clone(), Vec::new());
+    for input in inputs.iter().filter(|input| input.is_secret()) {
+        if let Some(value) = text_at(values, &input.id) {
+            nest(&mut masked, &input.id, Value::text(MASK));
+            hidden.push(value.print());
+        }
+    }
+    (masked, hidden)
 }
 
 /// Puts the secret ones back among the values.

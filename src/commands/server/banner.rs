@@ -166,6 +166,12 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_does_not_render_does_not_quote_its_secret() {
+        let shown = shown("{{ secret('WEBHOOK_KEY') | number }}", &[("SECRET_WEBHOOK_KEY", "czNjcmV0")]);
+        assert!(shown.contains("******") && !shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
     fn a_secret_key_is_named_and_not_shown() {
         let shown = shown("{{ secret('WEBHOOK_KEY') }}", &[("SECRET_WEBHOOK_KEY", "czNjcmV0")]);
         assert!(shown.contains("hook/<secret WEBHOOK_KEY>") && !shown.contains("s3cret"), "{shown}");

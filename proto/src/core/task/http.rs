@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::{TaskError, dynamic};
 use crate::{
-    core::{context::Rendered, run::Work},
+    core::{keep, run::Work},
     event::Answer,
     expr::{Map, Template, Value},
     flow::{HttpRequest, Task},
     id::{ExecutionId, TaskRunId},
+    sight::Rendered,
 };
 
 /// Longest time for a whole call unless the task says otherwise.
@@ -129,30 +130,16 @@ pub(crate) fn judge(
     result: CallResult,
 ) -> Result<Rendered<Value>, TaskError> {
     let secrets = secrets_of(work, task, run, request);
-    let response = match result {
-        Ok(response) => response,
-        Err(failure) => {
-            return Err(TaskError { message: failure.message, outputs: None, secrets, answer: Answer::None });
-        }
-    };
+    let failed = |message: &str, answer| TaskError { message: keep::mask_text(message, &secrets), answer };
+    let response = result.map_err(|failure| failed(&failure.message, Answer::None))?;
     if !passes(work, task, run, request, response.code)? {
-        let message = failure_text(&response);
-        return Err(TaskError { message, outputs: None, secrets, answer: Answer::Recorded });
+        return Err(failed(&failure_text(&response), Answer::Recorded));
     }
     let context = work.context_of(task, run);
     let uri = context.render(&request.uri)?.value.trim().to_owned();
     let method = context.render(&request.method)?.value;
     let carries_body = !method.trim().eq_ignore_ascii_case("HEAD") && !matches!(response.code, 204 | 304);
-    let value = outputs(&response, &uri, carries_body.then_some(&response.body));
-    let repeated = repeated_in(&response, &uri, secrets);
-    Ok(Rendered { secrets: repeated, value })
-}
-
-/// The secrets that an answer repeats. An answer that repeats none was not made of them, so nothing in it is hidden.
-fn repeated_in(response: &HttpResponse, uri: &str, secrets: Vec<String>) -> Vec<String> {
-    let body = String::from_utf8_lossy(&response.body);
-    let texts = || response.headers.iter().map(|(_, value)| value.as_str()).chain([&*body, uri]);
-    secrets.into_iter().filter(|secret| texts().any(|text| text.contains(secret.as_str()))).collect()
+    Ok(keep::repeating(outputs(&response, &uri, carries_body.then_some(&response.body)), secrets))
 }
 
 fn failure_text(response: &HttpResponse) -> String {
@@ -177,12 +164,15 @@ fn passes(work: &Work<'_>, task: &Task, run: TaskRunId, request: &HttpRequest, c
     Ok(false)
 }
 
-/// Secrets that went into the call: an answer or an error that repeats them must not show them.
+/// Secrets that went into the call: an answer or an error that repeats them must not show them. What was made of them, such as
+/// a header in base64, is as secret as they are.
 fn secrets_of(work: &Work<'_>, task: &Task, run: TaskRunId, request: &HttpRequest) -> Vec<String> {
     let context = work.context_of(task, run);
     let headers = request.headers.iter().flat_map(|(name, value)| [name, value]);
-    let templates = headers.chain(&request.body).chain([&request.uri]);
-    templates.filter_map(|template| context.render(template).ok()).flat_map(|rendered| rendered.secrets).collect()
+    let templates = headers.chain(&request.body).chain([&request.uri, &request.method, &request.content_type]);
+    let rendered = templates.filter_map(|template| context.render(template).ok()).filter(Rendered::is_secret);
+    let (secrets, made): (Vec<_>, Vec<_>) = rendered.map(|one| (one.secrets, one.value.trim().to_owned())).unzip();
+    secrets.into_iter().flatten().chain(made).collect()
 }
 
 /// The outputs; `uri` is the address that was asked, whatever redirects led to.

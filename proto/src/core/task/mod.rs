@@ -2,12 +2,13 @@
 
 pub(super) mod http;
 
-use super::{context::Rendered, run::Work};
+use super::run::Work;
 use crate::{
     event::{Answer, Awaits, Event, TOLD_OUTPUT},
     expr::{Host, Map, RenderError, Template, Value},
     flow::{Dynamic, FromDocument, LogLevel, LogMessage, Task, TaskKind},
     id::TaskRunId,
+    sight::Rendered,
 };
 
 pub(super) use http::Call;
@@ -27,12 +28,8 @@ pub(super) enum Ending {
 
 /// Why an attempt failed.
 pub(super) struct TaskError {
-    /// What the log says; secrets in it are masked on the way.
+    /// What the log says. Everyone may read it.
     pub(super) message: String,
-    /// What it gave all the same.
-    pub(super) outputs: Option<Value>,
-    /// Texts in the message and the outputs that must not be shown.
-    pub(super) secrets: Vec<String>,
     /// Whether the other side of a call answered.
     pub(super) answer: Answer,
 }
@@ -64,7 +61,7 @@ pub(super) fn perform(work: &mut Work<'_>, task: &Task, run: TaskRunId) -> Resul
         TaskKind::OutputValues { values } => {
             let Some(values) = values else { return Ok(Ending::Now(None)) };
             let rendered = work.context_of(task, run).render_tree(values)?;
-            Ok(Ending::Now(Some(Rendered { value: single("values", rendered.value), secrets: rendered.secrets })))
+            Ok(Ending::Now(Some(rendered.map(|values| single("values", values)))))
         }
         TaskKind::Fail { condition, error_message } => fail(work, task, run, condition.as_ref(), error_message),
         TaskKind::HttpRequest(request) => {
@@ -76,13 +73,7 @@ pub(super) fn perform(work: &mut Work<'_>, task: &Task, run: TaskRunId) -> Resul
             let duration: std::time::Duration = dynamic(work, task, run, duration)?;
             let wait_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
             let shown = Value::from(Host::Duration(jiff::SignedDuration::from_millis(wait_ms))).print();
-            log_line(
-                work,
-                task,
-                run,
-                LogLevel::Info,
-                &Rendered { value: format!("Waiting for {shown}"), secrets: Vec::new() },
-            );
+            log_line(work, task, run, LogLevel::Info, &format!("Waiting for {shown}"));
             work.emit(Event::TimerSet { task_run: run, wake_at: work.turn.now.plus_millis(wait_ms) });
             Ok(Ending::Later)
         }
@@ -99,12 +90,11 @@ fn give_back(work: &mut Work<'_>, task: &Task, run: TaskRunId, format: Option<&T
     let Some(format) = format else { return Ok(Ending::Now(None)) };
     let rendered = work.context_of(task, run).render(format)?;
     // What is large may be too large to be an output, and what holds a secret is masked in another way.
-    let told_once = rendered.secrets.is_empty() && rendered.value.len() <= TOLD_BYTES_MAX;
+    let told_once = !rendered.is_secret() && rendered.value.len() <= TOLD_BYTES_MAX;
     if !told_once {
-        log_line(work, task, run, LogLevel::Debug, &rendered);
+        log_line(work, task, run, LogLevel::Debug, rendered.shown());
     }
-    let value = single(TOLD_OUTPUT, Value::text(rendered.value));
-    let outputs = Rendered { value, secrets: rendered.secrets };
+    let outputs = rendered.map(|text| single(TOLD_OUTPUT, Value::text(text)));
     Ok(match told_once && is_logged(task, LogLevel::Debug) {
         true => Ending::Told(outputs, LogLevel::Debug),
         false => Ending::Now(Some(outputs)),
@@ -125,15 +115,15 @@ fn log(
     };
     for text in texts {
         let rendered = work.context_of(task, run).render(text)?;
-        log_line(work, task, run, level, &rendered);
+        log_line(work, task, run, level, rendered.shown());
     }
     Ok(Ending::Now(None))
 }
 
 /// Writes a log line, unless the task keeps only more important ones.
-fn log_line(work: &mut Work<'_>, task: &Task, run: TaskRunId, level: LogLevel, line: &Rendered<String>) {
+fn log_line(work: &mut Work<'_>, task: &Task, run: TaskRunId, level: LogLevel, line: &str) {
     if is_logged(task, level) {
-        work.log(Some(run), level, super::keep::mask_text(&line.value, &line.secrets));
+        work.log(Some(run), level, line.to_owned());
     }
 }
 
@@ -156,8 +146,7 @@ fn fail(
     if !holds {
         return Ok(Ending::Now(None));
     }
-    let rendered = context.render(message)?;
-    Err(TaskError { message: rendered.value, outputs: None, secrets: rendered.secrets, answer: Answer::None })
+    Err(TaskError::new(context.render(message)?.shown().clone()))
 }
 
 /// The value of a property that may be an expression.
@@ -171,7 +160,7 @@ pub(super) fn dynamic<T: FromDocument + Clone>(
         Dynamic::Fixed(value) => Ok(value.clone()),
         Dynamic::Rendered(template) => {
             let rendered = work.context_of(task, run).render(template)?;
-            T::from_document(&rendered.value).map_err(|error| TaskError::new(error.to_string()))
+            rendered.read(|text| T::from_document(text)).map_err(TaskError::new)
         }
     }
 }

@@ -4,6 +4,8 @@ use super::super::call::Arguments;
 use super::super::error::RenderError;
 use super::super::eval::Machine;
 use super::super::value::Value;
+use crate::seal::MASK;
+use crate::sight::Sight;
 
 type Outcome = Result<Value, RenderError>;
 
@@ -37,18 +39,34 @@ pub(super) fn secret(machine: &mut Machine<'_, '_>, args: &Arguments) -> Outcome
     };
     let value = match args.text("subkey")? {
         None => secret,
-        Some(subkey) => below(&secret, subkey)?,
+        // The failure may quote the secret.
+        Some(subkey) => below(&secret, subkey, machine.env.sight).inspect_err(|_| machine.env.note_secret(&secret))?,
     };
-    machine.env.note_secret(&value);
+    let value = seen(machine, value);
     if args.get("full").verdict() {
         return Ok(Value::map([("value", Value::from(value))]));
     }
     Ok(Value::from(value))
 }
 
-fn below(secret: &str, subkey: &str) -> Result<String, RenderError> {
+/// The secret, noted as read; without sight a mask.
+fn seen(machine: &mut Machine<'_, '_>, secret: String) -> String {
+    match machine.env.sight {
+        Sight::Opened => {
+            machine.env.note_secret(&secret);
+            secret
+        }
+        Sight::Masked => MASK.to_owned(),
+    }
+}
+
+fn below(secret: &str, subkey: &str, sight: Sight) -> Result<String, RenderError> {
     let parsed = Value::from_json(secret).map_err(|error| {
-        RenderError::engine(format!("Failed to read the secret as JSON for the subkey '{subkey}': {error}"))
+        let cause = match sight {
+            Sight::Opened => error.to_string(),
+            Sight::Masked => MASK.to_owned(),
+        };
+        RenderError::engine(format!("Failed to read the secret as JSON for the subkey '{subkey}': {cause}"))
     })?;
     match parsed.get(subkey) {
         Some(Value::Text(text)) => Ok(text.to_string()),
