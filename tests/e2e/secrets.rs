@@ -75,3 +75,13 @@ async fn a_secret_reaches_neither_answers_nor_logs_nor_files_whatever_is_made_of
     assert!(server.terminate().status.success());
     hides("the files", &content(&launch.data()));
 }
+
+#[tokio::test]
+async fn what_was_sent_is_not_in_the_servers_log_at_any_level() {
+    let launch = launch().flow("f.yaml", &flow("f", &returns("out", "x"), ""));
+    let server = launch.argument("--log").argument("trace").start();
+    let call = server.api.webhook(NAMESPACE, "f", "key").header("X-Sent", "sent-in-a-header");
+    assert_eq!(call.body("{\"a\": \"sent-in-a-body\"}").send().await.status, 200);
+    let printed = server.terminate().printed;
+    assert!(!printed.contains("sent-in"), "{printed}");
+}
