@@ -29,7 +29,7 @@ pub(crate) fn given(hook: &Hook<'_>, call: &Call<'_>) -> Result<Inputs, Problem>
         rendered.insert(id.as_str(), value);
     }
     let mut render = |tree: &Templated, wanted, inputs: &Map| {
-        render(call, tree, wanted, Some(inputs)).map_err(|error| error.to_string())
+        render(call, tree, wanted, Some(&as_written(inputs, given))).map_err(|error| error.to_string())
     };
     let resolved = resolve_inputs(&hook.flow.inputs, &rendered, &mut render);
     // First, because what is wrong with a value quotes it.
@@ -41,6 +41,16 @@ pub(crate) fn given(hook: &Hook<'_>, call: &Call<'_>) -> Result<Inputs, Problem>
         invalid(&reasons.join("; "))
     })?;
     Inputs::of(&resolved, call.seal)
+}
+
+/// The inputs as defaults and conditions of others see them: what a trigger gives is seen as it is written there, not rendered. So
+/// Kestra 2.0 does it.
+fn as_written(inputs: &Map, given: &[(String, Templated)]) -> Map {
+    let mut seen = inputs.clone();
+    for (id, tree) in given.iter().filter(|(id, _)| inputs.contains_key(id)) {
+        seen.insert(id.as_str(), tree.written());
+    }
+    seen
 }
 
 /// Renders a property of an input, and notes what is secret in it and would be kept in clear.

@@ -415,7 +415,7 @@ async fn the_triggers_inputs_are_read_as_the_flow_declares_them_or_the_call_is_r
     let world = World::start(&[flow("f", "k", give, take)]).await;
     assert_eq!(world.post("f", &[], r#"{"name":"bob","n":3}"#).await.status, 200);
     let given = world.received().await[0].inputs.as_ref().unwrap().to_json();
-    assert_eq!(given, r#"{"name":"bob","n":3,"d":"hi bob"}"#);
+    assert_eq!(given, r#"{"name":"bob","n":3,"d":"hi {{ trigger.body.name }}"}"#);
     for (body, words) in [
         (r#"{"name":"BOB","n":3}"#, "it must match the pattern `[a-z]+`"),
         (r#"{"name":"bob","n":"x"}"#, "Invalid value for input `n`"),

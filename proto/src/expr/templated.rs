@@ -45,6 +45,20 @@ impl Templated {
         }
     }
 
+    /// The tree as it is written.
+    pub fn written(&self) -> Value {
+        match self {
+            Templated::Text(template) => Value::from(template.source()),
+            Templated::Plain(value) => value.clone(),
+            Templated::List(members) => Value::list(members.iter().map(Templated::written)),
+            Templated::Map(entries) => {
+                let mut map = Map::with_capacity(entries.len());
+                entries.iter().for_each(|(key, member)| map.insert(key.source(), member.written()));
+                Value::Map(map.into())
+            }
+        }
+    }
+
     /// Renders every text to text; all else stays as it is. A member of a map that renders to null is null.
     ///
     /// # Errors
