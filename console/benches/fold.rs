@@ -11,7 +11,7 @@ use windhover_console::{Console, Kept, Options};
 use windhover_eventlog::{ask::NoOwners, definitions::Deployments};
 use windhover_proto::{
     codec::Line,
-    event::{Awaits, Event, Kept as Value, Outcome, TaskRunStarted},
+    event::{Awaits, Event, Kept as Value, Outcome, Runner, TaskRunStarted},
     id::{ExecutionId, Fingerprint, TaskRunId},
     request::Body,
     state::State,
@@ -92,7 +92,13 @@ fn events(id: ExecutionId) -> Vec<Event> {
     vec![
         created_by("webhook_example", Body::Text(body)),
         Event::ExecutionStarted,
-        Event::TaskRunStarted(TaskRunStarted { task_run, task, parent: None, awaits: Awaits::Nothing }),
+        Event::TaskRunStarted(TaskRunStarted {
+            task_run,
+            task,
+            parent: None,
+            awaits: Awaits::Nothing,
+            runner: Runner::Worker,
+        }),
         logged("the value".into()),
         Event::TaskRunSucceeded { task_run, outputs: Some(Value::Clear(shown)), outcome: Outcome::Well, told: None },
         ended(State::Success),

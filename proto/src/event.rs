@@ -61,6 +61,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Answer::is_none")]
         answer: Answer,
     },
+    /// The task run was there to end the execution, in this state, which is its own too. The end of the execution (or, behind
+    /// that, of `afterExecution`) follows at once.
+    TaskRunExited {
+        /// Which task run.
+        task_run: TaskRunId,
+        /// How it and the execution end.
+        state: State,
+    },
     /// Another attempt follows at this time.
     RetryScheduled {
         /// Which task run.
@@ -85,7 +93,8 @@ pub enum Event {
         /// Keyed digest of the value, in hexadecimal: two reads can be compared, the value cannot be learned.
         digest: String,
     },
-    /// All tasks are done, and this is how the execution ended. Only tasks of `afterExecution` may follow.
+    /// All tasks are done, or one of them ended it all, and this is how the execution ended. Only tasks of `afterExecution` may
+    /// follow.
     ExecutionEnded {
         /// How it ended.
         state: State,
@@ -172,6 +181,9 @@ pub struct TaskRunStarted {
     /// What the task run waits for before it can end.
     #[serde(default, skip_serializing_if = "Awaits::is_nothing")]
     pub awaits: Awaits,
+    /// Who runs the task.
+    #[serde(default, skip_serializing_if = "Runner::is_worker")]
+    pub runner: Runner,
 }
 
 /// Why a task does not run.
@@ -212,6 +224,23 @@ pub enum Awaits {
 impl Awaits {
     fn is_nothing(&self) -> bool {
         *self == Awaits::Nothing
+    }
+}
+
+/// Who runs a task, in Kestra's words: it shows in the history of the task run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Runner {
+    /// A worker, to which it is submitted first.
+    #[default]
+    Worker,
+    /// Whoever decides about the execution: a task that only steers it.
+    Executor,
+}
+
+impl Runner {
+    fn is_worker(&self) -> bool {
+        *self == Runner::Worker
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use windhover_proto::flow::{
-    Condition, Dynamic, Flow, FlowError, LogLevel, LogMessage, RetryDelay, TaskKind, TriggerKind, Webhook,
+    Condition, Dynamic, ExitState, Flow, FlowError, LogLevel, LogMessage, RetryDelay, TaskKind, TriggerKind, Webhook,
 };
 
 const EXAMPLE: &str = r#"id: webhook_example
@@ -219,6 +219,9 @@ fn tasks_are_typed() {
     };
     let sleep = kind("flow.Sleep", "    duration: PT1M\n");
     assert_eq!(sleep, TaskKind::Sleep { duration: Dynamic::Fixed(Duration::from_secs(60)) });
+    let exits = ["", "    state: CANCELLED\n"].map(|state| kind("execution.Exit", state));
+    let fixed = |state| TaskKind::Exit { state: Dynamic::Fixed(state) };
+    assert_eq!(exits, [fixed(ExitState::Success), fixed(ExitState::Cancelled)]);
     let TaskKind::HttpRequest(request) = kind(
         "http.Request",
         "    uri: http://x\n    headers:\n      X-A: 1\n    options:\n      allowedResponseCodes: [404]\n",
@@ -505,6 +508,19 @@ fn plugin_defaults_are_merged_into_tasks_of_their_type() {
     assert_eq!(request.method.source(), "PUT");
     let options = &request.options;
     assert_eq!((&options.allow_failed, &options.follow_redirects), (&Dynamic::Fixed(true), &Dynamic::Fixed(false)));
+}
+
+#[test]
+fn a_state_that_no_execution_can_exit_with_is_refused_where_it_stands() {
+    for state in ["CANCELED", "RUNNING", "success", "''"] {
+        let source =
+            format!("{HEAD}tasks:\n  - id: x\n    type: io.kestra.plugin.core.execution.Exit\n    state: {state}\n");
+        let word = state.trim_matches('\'');
+        let expected = format!(
+            "tasks[0].state: \"{word}\" is not one of [SUCCESS, WARNING, KILLED, FAILED, CANCELLED] at line 6, column 12"
+        );
+        assert_eq!(faults(&source), [expected]);
+    }
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn effect<E: Error>(name: &str) -> Result<SeenEvent, E> {
         | "TimerSet"
         | "TaskRunSucceeded"
         | "TaskRunFailed"
+        | "TaskRunExited"
         | "Logged"
         | "LogsDeleted"
         | "ValueRead"
@@ -141,6 +142,8 @@ mod tests {
         {"RetryScheduled":{"task_run":"3","wake_at":9}},
         {"AttemptStarted":{"task_run":"3"}},
         {"TaskRunSucceeded":{"task_run":"3"}},
+        {"TaskRunStarted":{"task_run":"4","task":"d","runner":"executor"}},
+        {"TaskRunExited":{"task_run":"4","state":"CANCELLED"}},
         "AfterExecutionEnded",
         {"LogsDeleted":{"input":"5","lowest":"WARN"}},
         {"ExecutionKilled":{"input":"4"}},
@@ -157,6 +160,7 @@ mod tests {
             Event::TimerSet { .. } => "timer set",
             Event::TaskRunSucceeded { .. } => "task run succeeded",
             Event::TaskRunFailed { .. } => "task run failed",
+            Event::TaskRunExited { .. } => "task run exited",
             Event::RetryScheduled { .. } => "retry scheduled",
             Event::AttemptStarted { .. } => "attempt started",
             Event::Logged(_) => "logged",
@@ -174,7 +178,7 @@ mod tests {
     fn after_every_event_the_list_shows_the_state_that_the_core_computes() {
         let line: Line = decode_line(LINE).unwrap();
         let names: std::collections::BTreeSet<_> = line.events.iter().map(name_of).collect();
-        assert_eq!(names.len(), 18, "an event is missing here");
+        assert_eq!(names.len(), 19, "an event is missing here");
         let seen = see(LINE).unwrap();
         let (mut execution, mut state) = (None, State::Created);
         for (event, seen) in line.events.iter().zip(seen.events) {

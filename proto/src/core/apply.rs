@@ -3,7 +3,7 @@
 use super::execution::{Attempt, Execution, Suppressed, TaskRun, Wait};
 use crate::{
     event::{
-        Afterwards, Answer, Awaits, Event, ExecutionCreated, Failure, Kept, Outcome, Refusal, TaskRunRefused,
+        Afterwards, Answer, Awaits, Event, ExecutionCreated, Failure, Kept, Outcome, Refusal, Runner, TaskRunRefused,
         TaskRunStarted,
     },
     id::{ExecutionId, TaskId, TaskRunId},
@@ -72,6 +72,9 @@ fn follow(execution: &mut Execution, event: &Event, at: Timestamp) {
             let run = run_mut(execution, task_run);
             run.answered += u32::from(*answer == Answer::Recorded);
             end_attempt(run, State::Failed, state, outputs.clone(), at);
+        }
+        Event::TaskRunExited { task_run, state } => {
+            end_attempt(run_mut(execution, task_run), *state, *state, None, at);
         }
         Event::RetryScheduled { task_run, wake_at } => {
             let run = run_mut(execution, task_run);
@@ -153,10 +156,13 @@ fn leave_retrying(execution: &mut Execution, at: Timestamp) {
     }
 }
 
-/// A task run and its first attempt: created, handed over and running at once.
+/// A task run and its first attempt: created, submitted if somebody else runs it, and running at once.
 fn start(started: &TaskRunStarted, at: Timestamp) -> TaskRun {
     let mut run = bare(started.task_run, &started.task, started.parent, at);
-    run.history.enter(State::Submitted, at);
+    match started.runner {
+        Runner::Worker => run.history.enter(State::Submitted, at),
+        Runner::Executor => {}
+    }
     run.history.enter(State::Running, at);
     run.attempts.push(running_attempt(at));
     run.wait = wait_for(started.awaits, 0);

@@ -452,6 +452,7 @@ fn inputs_of(events: &[Event]) -> Vec<DeliveryId> {
         | Event::TimerSet { .. }
         | Event::TaskRunSucceeded { .. }
         | Event::TaskRunFailed { .. }
+        | Event::TaskRunExited { .. }
         | Event::RetryScheduled { .. }
         | Event::AttemptStarted { .. }
         | Event::Logged(_)

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{Afterwards, Answer, Event, Failure, Logged, Outcome, Refusal, TaskRunRefused, TaskRunStarted},
-    flow::{Flow, LogLevel, Task},
+    flow::{Flow, LogLevel, Task, TaskKind},
     id::{ExecutionId, TaskRunId},
     limit,
     sight::Rendered,
@@ -94,8 +94,9 @@ impl<'a> Work<'a> {
         let root = Block { tasks: &flow.tasks, errors: &flow.errors, finally: &flow.finally };
         match root.next(self.execution(), None) {
             Next::Start(task) => {
-                if self.execution().state() == State::Created {
-                    self.emit(Event::ExecutionStarted);
+                // An execution that ends with its first task never runs.
+                if !matches!(task.kind, TaskKind::Exit { .. }) {
+                    self.enter_running();
                 }
                 self.start(task, None)
             }
@@ -104,6 +105,13 @@ impl<'a> Work<'a> {
                 self.end(state);
                 true
             }
+        }
+    }
+
+    /// The execution runs from here on, unless it did before.
+    fn enter_running(&mut self) {
+        if self.execution().state() == State::Created {
+            self.emit(Event::ExecutionStarted);
         }
     }
 
@@ -117,9 +125,9 @@ impl<'a> Work<'a> {
         let task_run = TaskRunId::of_task(&self.id, &task.id, parent.as_ref(), None);
         match self.condition(task, task_run) {
             Ok(true) => {
-                let awaits = task::awaits(&task.kind);
+                let (awaits, runner) = (task::awaits(&task.kind), task::runner(&task.kind));
                 let task_id = task.id.clone();
-                self.emit(Event::TaskRunStarted(TaskRunStarted { task_run, task: task_id, parent, awaits }));
+                self.emit(Event::TaskRunStarted(TaskRunStarted { task_run, task: task_id, parent, awaits, runner }));
                 self.perform(task, task_run);
             }
             Ok(false) => self.refuse(task, task_run, parent, Refusal::Skipped),
@@ -132,6 +140,7 @@ impl<'a> Work<'a> {
     }
 
     fn refuse(&mut self, task: &Task, task_run: TaskRunId, parent: Option<TaskRunId>, because: Refusal) {
+        self.enter_running();
         let task = task.id.clone();
         self.emit(Event::TaskRunRefused(TaskRunRefused { task_run, task, parent, because }));
     }
@@ -151,6 +160,7 @@ impl<'a> Work<'a> {
         match ending {
             Ok(Ending::Now(outputs)) => self.succeed(task, run, outputs, None),
             Ok(Ending::Told(outputs, level)) => self.succeed(task, run, Some(outputs), Some(level)),
+            Ok(Ending::Exit(state)) => self.exit(run, state.into()),
             Ok(Ending::Later) => {}
             Err(error) => self.fail(task, run, error),
         }
@@ -181,6 +191,7 @@ impl<'a> Work<'a> {
 
     /// Ends an attempt badly: logs why, and schedules the next one when there is one.
     pub(super) fn fail(&mut self, task: &Task, task_run: TaskRunId, error: TaskError) {
+        self.enter_running();
         self.log(Some(task_run), LogLevel::Error, error.message);
         let wake_at = self.next_attempt(task, task_run);
         let failure = match (wake_at, task.allow_failure) {
@@ -236,6 +247,17 @@ impl<'a> Work<'a> {
                 Wait::Effect { .. } => {}
             }
         }
+    }
+
+    /// Ends the execution in the middle: nothing else of its block runs, neither `errors` nor `finally`, and the flow's outputs
+    /// are not rendered, as what they are made of may be missing. An execution that has ended keeps its state.
+    fn exit(&mut self, task_run: TaskRunId, state: State) {
+        self.emit(Event::TaskRunExited { task_run, state });
+        if self.execution().state().is_terminal() {
+            return self.emit(Event::AfterExecutionEnded);
+        }
+        let afterwards = self.afterwards();
+        self.emit(Event::ExecutionEnded { state, outputs: None, afterwards });
     }
 
     /// Ends the execution: renders the flow's outputs, which may make it fail.

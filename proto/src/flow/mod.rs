@@ -80,5 +80,5 @@ pub use input::{Choice, ChoiceValue, ChoiceValues, DependsOn, Input, InputKind, 
 pub(crate) use resolve::open_secrets;
 pub use resolve::{InputError, RenderInput, RenderedFor, ResolvedInputs, mask_secrets, resolve_inputs};
 pub use retry::{Retry, RetryDelay};
-pub use task::{Dynamic, FromDocument, LogLevel, LogMessage, NotThatKind, Task, TaskKind};
+pub use task::{Dynamic, ExitState, FromDocument, LogLevel, LogMessage, NotThatKind, Task, TaskKind};
 pub use trigger::{FetchType, ResponseContentType, Trigger, TriggerKind, Webhook, is_registered_status};

@@ -5,6 +5,7 @@ use std::{str::FromStr, time::Duration};
 use crate::{
     expr::{Template, Templated},
     id::TaskId,
+    state::State,
 };
 
 use super::{http::HttpRequest, retry::Retry};
@@ -60,6 +61,11 @@ pub enum TaskKind {
         condition: Option<Template>,
         /// The message; `Task failure` when the document says nothing.
         error_message: Template,
+    },
+    /// `execution.Exit`: ends the execution now.
+    Exit {
+        /// How it ends; SUCCESS when the document says nothing.
+        state: Dynamic<ExitState>,
     },
     /// `http.Request`: one HTTP call.
     HttpRequest(Box<HttpRequest>),
@@ -129,6 +135,33 @@ impl FromStr for LogLevel {
     }
 }
 
+/// States in which `execution.Exit` can end an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitState {
+    /// Ended well.
+    Success,
+    /// Ended with a warning.
+    Warning,
+    /// Stopped.
+    Killed,
+    /// Ended badly.
+    Failed,
+    /// Ended before it could do its work.
+    Cancelled,
+}
+
+impl From<ExitState> for State {
+    fn from(state: ExitState) -> State {
+        match state {
+            ExitState::Success => State::Success,
+            ExitState::Warning => State::Warning,
+            ExitState::Killed => State::Killed,
+            ExitState::Failed => State::Failed,
+            ExitState::Cancelled => State::Cancelled,
+        }
+    }
+}
+
 /// A property that is either fixed in the document, and then has been checked, or rendered when it is needed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Dynamic<T> {
@@ -166,6 +199,19 @@ pub trait FromDocument: Sized {
 impl FromDocument for LogLevel {
     fn from_document(text: &str) -> Result<LogLevel, NotThatKind> {
         text.trim().parse()
+    }
+}
+
+impl FromDocument for ExitState {
+    fn from_document(text: &str) -> Result<ExitState, NotThatKind> {
+        Ok(match text.trim() {
+            "SUCCESS" => ExitState::Success,
+            "WARNING" => ExitState::Warning,
+            "KILLED" => ExitState::Killed,
+            "FAILED" => ExitState::Failed,
+            "CANCELLED" => ExitState::Cancelled,
+            other => return Err(NotThatKind::new(other, "one of [SUCCESS, WARNING, KILLED, FAILED, CANCELLED]")),
+        })
     }
 }
 

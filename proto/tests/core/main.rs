@@ -8,6 +8,7 @@ mod calls;
 mod codec;
 mod creation;
 mod duplicates;
+mod exits;
 mod failures;
 mod recorded;
 mod requests;

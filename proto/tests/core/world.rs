@@ -532,6 +532,7 @@ fn describe(event: &Event, execution: &Execution) -> String {
             };
             format!("{} {failure}{answer}{}", task(task_run), kept(outputs))
         }
+        Event::TaskRunExited { task_run, state } => format!("{} exits {state}", task(task_run)),
         Event::RetryScheduled { task_run, wake_at } => format!("{} is tried again {}", task(task_run), after(*wake_at)),
         Event::AttemptStarted { task_run, awaits: on } => format!("{} runs again{}", task(task_run), awaits(*on)),
         Event::Logged(line) => {

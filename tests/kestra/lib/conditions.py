@@ -164,7 +164,7 @@ def _wrong_expression(wanted, result):
 LATER = re.compile(
     r"""
     io\.kestra\.(core\.)?(plugin\.)?core\.(flow|execution|kv|storage|templating|namespace|runner|metric|http|trigger|debug|log|output|state|test)\.
-      (?!Sleep|Fail\b|Request\b|Webhook|Return|Echo|Log\b|OutputValues)\w+
+      (?!Sleep|Fail\b|Exit\b|Request\b|Webhook|Return|Echo|Log\b|OutputValues)\w+
     | ^(concurrency|retry|sla|checks|quotas|policyRefs|workerSelector):
     | ^\ +(taskCache|allowWarning|policyRefs|assets):
     | ^\ *-?\ type:\ (ION|FORM|REUSABLE_INPUTS)\b

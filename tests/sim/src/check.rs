@@ -312,6 +312,7 @@ impl Observed {
                     Failure::Retried => Run::Failed { answered },
                 }
             }),
+            Event::TaskRunExited { task_run, .. } => self.end_run(*task_run, |_| Run::Done),
             Event::RetryScheduled { task_run, .. } => match self.runs.get_mut(task_run) {
                 Some(run @ Run::Failed { .. }) => {
                     *run = Run::Retrying { answered: run.answered() };

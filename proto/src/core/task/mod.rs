@@ -4,9 +4,9 @@ pub(super) mod http;
 
 use super::run::Work;
 use crate::{
-    event::{Answer, Awaits, Event, TOLD_OUTPUT},
+    event::{Answer, Awaits, Event, Runner, TOLD_OUTPUT},
     expr::{Host, Map, RenderError, Template, Value},
-    flow::{Dynamic, FromDocument, LogLevel, LogMessage, Task, TaskKind},
+    flow::{Dynamic, ExitState, FromDocument, LogLevel, LogMessage, Task, TaskKind},
     id::TaskRunId,
     sight::Rendered,
 };
@@ -22,6 +22,8 @@ pub(super) enum Ending {
     Now(Option<Rendered<Value>>),
     /// It ended, with an output that is also a line in the log.
     Told(Rendered<Value>, LogLevel),
+    /// It ended, and the execution with it.
+    Exit(ExitState),
     /// It waits for a call or a timer.
     Later,
 }
@@ -48,8 +50,22 @@ pub(super) fn awaits(kind: &TaskKind) -> Awaits {
         | TaskKind::Log { .. }
         | TaskKind::OutputValues { .. }
         | TaskKind::Fail { .. }
+        | TaskKind::Exit { .. }
         | TaskKind::Sleep { .. } => Awaits::Nothing,
         TaskKind::HttpRequest(_) => Awaits::Effect,
+    }
+}
+
+/// Who runs a task of this kind.
+pub(super) fn runner(kind: &TaskKind) -> Runner {
+    match kind {
+        TaskKind::Return { .. }
+        | TaskKind::Log { .. }
+        | TaskKind::OutputValues { .. }
+        | TaskKind::Fail { .. }
+        | TaskKind::HttpRequest(_)
+        | TaskKind::Sleep { .. } => Runner::Worker,
+        TaskKind::Exit { .. } => Runner::Executor,
     }
 }
 
@@ -64,6 +80,7 @@ pub(super) fn perform(work: &mut Work<'_>, task: &Task, run: TaskRunId) -> Resul
             Ok(Ending::Now(Some(rendered.map(|values| single("values", values)))))
         }
         TaskKind::Fail { condition, error_message } => fail(work, task, run, condition.as_ref(), error_message),
+        TaskKind::Exit { state } => dynamic(work, task, run, state).map(Ending::Exit),
         TaskKind::HttpRequest(request) => {
             let call = http::render(work, task, run, request)?;
             work.calls.push(call);

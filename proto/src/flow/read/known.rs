@@ -16,8 +16,16 @@ const OLDER: [(&str, &str); 5] = [
 ];
 
 /// Task types that run.
-const TASKS: [&str; 7] =
-    ["debug.Return", "debug.Echo", "log.Log", "output.OutputValues", "execution.Fail", "http.Request", "flow.Sleep"];
+const TASKS: [&str; 8] = [
+    "debug.Return",
+    "debug.Echo",
+    "log.Log",
+    "output.OutputValues",
+    "execution.Fail",
+    "execution.Exit",
+    "http.Request",
+    "flow.Sleep",
+];
 
 /// Trigger types that run.
 const TRIGGERS: [&str; 1] = ["trigger.Webhook"];

@@ -164,7 +164,6 @@ const FILES: Property = must("files", Want::Any);
 const OF_NAMESPACE: Property = must("namespace", Want::Text);
 const FROM: Property = must("from", Want::Text);
 const KV_TYPES: [&str; 7] = ["STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON"];
-const STATES: [&str; 6] = ["SUCCESS", "WARNING", "KILLED", "FAILED", "CANCELLED", "CANCELED"];
 const RESTARTS: [&str; 2] = ["NEW_EXECUTION", "RETRY_FAILED"];
 const INCLUDES: [&str; 2] = ["INCLUDE", "EXCLUDE"];
 
@@ -186,7 +185,6 @@ const TASK_TYPES: &[Type] = &[
     ("flow.Subflow", &[&[Property { name: "namespace", want: Want::Text, missing: Some("must not be empty") }, must("flowId", Want::Text), may("revision", Want::Whole), may("inputs", Want::Map), may("labels", Want::Labels), may("wait", Want::Flag), may("transmitFailed", Want::Flag), may("inheritLabels", Want::Flag), may("scheduleDate", Want::Text), may("restartBehavior", Want::Word(&RESTARTS))]]),
     ("flow.WorkingDirectory", &[&BLOCK, &[may("cache", Want::Object(&FILE_CACHE)), may("inputFiles", Want::Any), may("namespaceFiles", Want::Object(&NAMESPACE_FILES)), may("outputFiles", Want::List)]]),
     ("execution.Assert", &[&[must("conditions", Want::List), may("errorMessage", Want::Text)]]),
-    ("execution.Exit", &[&[may("state", Want::Word(&STATES))]]),
     ("execution.Labels", &[&[must("labels", Want::Any)]]),
     ("execution.SetVariables", &[&[must("variables", Want::Map), may("overwrite", Want::Flag)]]),
     ("execution.UnsetVariables", &[&[must("variables", Want::List), may("ignoreMissing", Want::Flag)]]),

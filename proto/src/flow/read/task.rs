@@ -3,7 +3,7 @@
 use super::{at::At, fields::Fields, http, known, names, retry, shape};
 use crate::{
     expr::Template,
-    flow::task::{Dynamic, LogLevel, LogMessage, Task, TaskKind},
+    flow::task::{Dynamic, ExitState, LogLevel, LogMessage, Task, TaskKind},
 };
 
 /// The words of a failing `execution.Fail` that says none.
@@ -61,6 +61,7 @@ fn kind(fields: &Fields<'_>, short: &str, type_at: &At<'_>) -> Option<TaskKind> 
             Some(TaskKind::OutputValues { values: values.and_then(|at| at.templated()) })
         }
         "execution.Fail" => fail(fields),
+        "execution.Exit" => exit(fields),
         "http.Request" => Some(TaskKind::HttpRequest(Box::new(http::request(fields)?))),
         "flow.Sleep" => Some(TaskKind::Sleep { duration: fields.require("duration")?.dynamic()? }),
         other => {
@@ -108,6 +109,14 @@ fn fail(fields: &Fields<'_>) -> Option<TaskKind> {
         None => Template::compile(FAIL_MESSAGE_DEFAULT).ok(),
     };
     Some(TaskKind::Fail { condition: condition.flatten(), error_message: error_message? })
+}
+
+fn exit(fields: &Fields<'_>) -> Option<TaskKind> {
+    let state = match fields.get("state") {
+        Some(at) => at.dynamic(),
+        None => Some(Dynamic::Fixed(ExitState::Success)),
+    };
+    Some(TaskKind::Exit { state: state? })
 }
 
 /// Reads what all tasks have.
