@@ -268,6 +268,23 @@ fn webhooks_are_typed() {
 }
 
 #[test]
+fn a_fixed_response_code_has_three_digits_and_need_not_exist() {
+    for code in [200, 418, 799, 999] {
+        let read = webhook(&format!("    key: k\n    responseCode: {code}\n"));
+        assert_eq!(read.response_code, Some(Dynamic::Fixed(code)));
+    }
+    for (code, words) in [
+        ("99", "99 is no HTTP status: those have three digits at line 11, column 19"),
+        ("1000", "1000 is no HTTP status"),
+        ("-1", "\"-1\" is not an HTTP status"),
+        ("abc", "\"abc\" is not an HTTP status"),
+    ] {
+        let found = faults(&format!("{HEAD}{TASKS}{HOOK}    key: k\n    responseCode: {code}\n"));
+        assert!(found.len() == 1 && found[0].contains(words), "{found:?}");
+    }
+}
+
+#[test]
 fn properties_about_polling_change_nothing_about_a_webhook_and_are_checked_all_the_same() {
     let plain = webhook("    key: k\n");
     let lines = "    key: k\n    logLevel: WARN\n    logToFile: true\n    stopAfter: [FAILED]\n    failOnTriggerError: true\n    \

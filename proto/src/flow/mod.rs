@@ -41,7 +41,7 @@
 //! | webhook | `inputs` | R by input id | required inputs without default must be there |
 //! | webhook | `labels` | keys S, values R | |
 //! | webhook | `wait`, `returnOutputs` | S bool | |
-//! | webhook | `responseContentType`, `responseCode` | S, R or S | |
+//! | webhook | `responseContentType`, `responseCode` | S, R or S | a status that is none answers 500 |
 //! | webhook | `fetchType` | S `FETCH`, `NONE` | `STORE` is refused |
 //! | webhook | `maxBody` | S bytes, `5MiB` | ours: up to 25 MiB; without it the server's limit |
 //! | input | `id`, `type`, `required`, `defaults` (R), `dependsOn {inputs, condition}`, type's own rules | | `description`, `displayName`, `prefill`, `isRadio`: for forms |
