@@ -307,6 +307,14 @@ async fn the_status_and_body_of_a_waited_call_are_the_triggers_choice() {
 }
 
 #[tokio::test]
+async fn a_trigger_starts_its_flow_whatever_the_checks_say() {
+    let checks = "checks:\n  - when: \"{{ false }}\"\n    message: blocked\n";
+    let world = World::start(&[flow("f", "k", "", checks)]).await;
+    assert_eq!(world.post("f", &[], "").await.status, 200);
+    assert_eq!(world.received().await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_sender_that_goes_away_ends_only_its_own_wait() {
     let world = World::start(&[flow("f", "k", "    wait: true\n", "")]).await;
     world.owner.set(Mood::Away);

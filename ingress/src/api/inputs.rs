@@ -1,22 +1,23 @@
-//! The inputs of an execution that somebody asks for.
+//! The inputs of an execution that somebody asks for, and whether the flow lets them start it.
 
 use std::cell::Cell;
 
 use windhover_proto::{
     delivery::FlowRef,
-    expr::{Map, RenderError, Surroundings, Templated, Value, Variables},
-    flow::{Flow, resolve_inputs},
+    expr::{Map, RenderError, Surroundings, Template, Templated, Value, Variables},
+    flow::{Flow, ResolvedInputs, resolve_inputs},
     id::ExecutionId,
     problem::{Code, Problem},
-    seal::SealKey,
+    seal::{MASK, SealKey},
 };
 
+use super::checks;
 use crate::{
     context::{self, Moment},
     inputs::Inputs,
 };
 
-/// What defaults and conditions of inputs see.
+/// What defaults and conditions of inputs see, and checks.
 pub(super) struct Asked<'a> {
     pub(super) reference: &'a FlowRef,
     pub(super) flow: &'a Flow,
@@ -33,8 +34,29 @@ impl Asked<'_> {
     /// # Errors
     /// 422 with everything that is wrong.
     pub(super) fn resolve(&self, given: &Map) -> Result<Inputs, Problem> {
+        self.kept(&self.read(given)?)
+    }
+
+    /// The same, for an execution that the flow's checks let be created.
+    ///
+    /// # Errors
+    /// 422 with everything that is wrong.
+    pub(super) fn admit(&self, given: &Map) -> Result<Inputs, Problem> {
+        let resolved = self.read(given)?;
+        checks::pass(&self.flow.checks, &|when| self.text(when, &resolved.values))?;
+        self.kept(&resolved)
+    }
+
+    fn kept(&self, resolved: &ResolvedInputs) -> Result<Inputs, Problem> {
+        match self.flow.inputs.is_empty() {
+            true => Ok(Inputs::default()),
+            false => Inputs::of(resolved, self.seal),
+        }
+    }
+
+    fn read(&self, given: &Map) -> Result<ResolvedInputs, Problem> {
         if self.flow.inputs.is_empty() {
-            return Ok(Inputs::default());
+            return Ok(ResolvedInputs::default());
         }
         let read_secret = Cell::new(false);
         let secret_defaults = self.flow.inputs.iter().filter(|input| input.is_secret());
@@ -57,7 +79,15 @@ impl Asked<'_> {
                     .to_owned(),
             ));
         }
-        Inputs::of(&resolved, self.seal)
+        Ok(resolved)
+    }
+
+    /// Renders a text; a failure is told to the caller, so a secret that it quotes is masked.
+    fn text(&self, template: &Template, inputs: &Map) -> Result<String, String> {
+        let mut env = self.moment.env(self.surroundings);
+        let rendered = template.render(&WithInputs { asked: self, inputs }, &mut env);
+        let masked = |told: String| env.secrets_used().iter().fold(told, |told, secret| told.replace(secret, MASK));
+        rendered.map_err(|error| masked(error.to_string()))
     }
 
     fn render(&self, tree: &Templated, inputs: &Map, read_secret: &Cell<bool>) -> Result<Value, RenderError> {

@@ -161,7 +161,8 @@ LATER = re.compile(
     r"""
     io\.kestra\.(core\.)?(plugin\.)?core\.(flow|execution|kv|storage|templating|namespace|runner|metric|http|trigger|debug|log|output|state|test)\.
       (?!Sleep|Fail\b|Request\b|Webhook|Return|Echo|Log\b|OutputValues)\w+
-    | ^(concurrency|retry|sla|checks|quotas|policyRefs|workerSelector):
+    | ^(concurrency|retry|sla|quotas|policyRefs|workerSelector):
+    | ^\ +behavior:\ FAIL_EXECUTION\b
     | ^\ +(taskCache|allowWarning|policyRefs|assets):
     | ^\ *-?\ type:\ (ION|FORM|REUSABLE_INPUTS)\b
     | \btype:\ FILE\b(?!.*required:\ false)(?!\n(\ \ \ \ .*\n)*\ \ \ \ required:\ false)
