@@ -280,6 +280,7 @@ async fn the_status_and_body_of_a_waited_call_are_the_triggers_choice() {
         flow("outputs", "k", wait, ""),
         flow("text", "k", &format!("{wait}    responseContentType: text/plain\n"), ""),
         flow("fixed", "k", "    wait: true\n    responseCode: 418\n", ""),
+        flow("none", "k", "    wait: true\n    responseCode: 799\n", ""),
         flow("rendered", "k", &format!("{wait}    responseCode: \"{{{{ trigger.body.code }}}}\"\n"), ""),
     ];
     let world = World::start(&flows).await;
@@ -300,8 +301,17 @@ async fn the_status_and_body_of_a_waited_call_are_the_triggers_choice() {
     for body in [r#"{"code": 799}"#, r#"{"code": "x"}"#, "{}", r#"{"code": 101}"#] {
         assert_eq!(world.post("rendered", &[], body).await.status, 500, "{body}");
     }
+    assert_eq!(world.post("none", &[], "").await.status, 500);
     let empty = world.post("rendered", &[], r#"{"code": 204}"#).await;
     assert_eq!((empty.status, empty.body.as_str(), empty.header("content-type")), (204, "", None));
+}
+
+#[tokio::test]
+async fn a_trigger_starts_its_flow_whatever_the_checks_say() {
+    let checks = "checks:\n  - when: \"{{ false }}\"\n    message: blocked\n";
+    let world = World::start(&[flow("f", "k", "", checks)]).await;
+    assert_eq!(world.post("f", &[], "").await.status, 200);
+    assert_eq!(world.received().await.len(), 1);
 }
 
 #[tokio::test]

@@ -47,6 +47,8 @@ pub enum Code {
     Unprocessable,
     /// The trigger's inputs cannot be rendered, or do not fit the inputs of the flow.
     InputsInvalid,
+    /// A check of the flow does not hold, and blocks the execution.
+    CheckFailed,
     /// The same `Idempotency-Key` came with another body.
     KeyReused,
     /// More requests than the limit allows.
@@ -91,7 +93,7 @@ impl Code {
             Code::Conflict | Code::FlowDisabled | Code::FlowInvalid | Code::TriggerDisabled => 409,
             Code::BodyTooLarge => 413,
             Code::UnsupportedMediaType => 415,
-            Code::Unprocessable | Code::InputsInvalid | Code::KeyReused => 422,
+            Code::Unprocessable | Code::InputsInvalid | Code::CheckFailed | Code::KeyReused => 422,
             Code::TooManyRequests => 429,
             Code::Internal | Code::AnswerInvalid => 500,
             Code::NotConfirmed | Code::Undecided | Code::Unavailable | Code::Overloaded | Code::Full => 503,
@@ -119,6 +121,7 @@ impl Code {
             Code::UnsupportedMediaType => "unsupported-media-type",
             Code::Unprocessable => "unprocessable",
             Code::InputsInvalid => "inputs-invalid",
+            Code::CheckFailed => "check-failed",
             Code::KeyReused => "key-reused",
             Code::TooManyRequests => "too-many-requests",
             Code::Internal => "internal",
@@ -152,6 +155,7 @@ impl Code {
             Code::UnsupportedMediaType => "The content type is not supported",
             Code::Unprocessable => "A value is not acceptable",
             Code::InputsInvalid => "The inputs are invalid",
+            Code::CheckFailed => "A check of the flow does not hold",
             Code::KeyReused => "The Idempotency-Key was used with another body",
             Code::TooManyRequests => "Too many requests",
             Code::Internal => "An error of ours",
@@ -184,6 +188,7 @@ impl Code {
             | Code::UnsupportedMediaType
             | Code::Unprocessable
             | Code::InputsInvalid
+            | Code::CheckFailed
             | Code::KeyReused
             | Code::AnswerInvalid => Retry::Useless,
             Code::BodyTooSlow

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use windhover_proto::flow::{
-    Condition, Dynamic, ExitState, Flow, FlowError, LogLevel, LogMessage, RetryDelay, TaskKind, TriggerKind, Webhook,
+    CheckBehavior, Condition, Dynamic, ExitState, Flow, FlowError, LogLevel, LogMessage, RetryDelay, TaskKind,
+    TriggerKind, Webhook,
 };
 
 const EXAMPLE: &str = r#"id: webhook_example
@@ -268,6 +269,72 @@ fn webhooks_are_typed() {
     assert_eq!(webhook.response_code, Some(Dynamic::Fixed(418)));
     assert!(matches!(&webhook.conditions[..], [Condition::Not { conditions }] if conditions.len() == 1));
     assert_eq!(webhook.labels[0].0, "idem");
+}
+
+#[test]
+fn a_fixed_response_code_has_three_digits_and_need_not_exist() {
+    for code in [200, 418, 799, 999] {
+        let read = webhook(&format!("    key: k\n    responseCode: {code}\n"));
+        assert_eq!(read.response_code, Some(Dynamic::Fixed(code)));
+    }
+    for (code, words) in [
+        ("99", "99 is no HTTP status: those have three digits at line 11, column 19"),
+        ("1000", "1000 is no HTTP status"),
+        ("-1", "\"-1\" is not an HTTP status"),
+        ("abc", "\"abc\" is not an HTTP status"),
+    ] {
+        let found = faults(&format!("{HEAD}{TASKS}{HOOK}    key: k\n    responseCode: {code}\n"));
+        assert!(found.len() == 1 && found[0].contains(words), "{found:?}");
+    }
+}
+
+/// What is wrong with one check that has these members.
+fn faults_of_check(members: &str) -> Vec<String> {
+    faults(&format!("{HEAD}checks:\n  - {members}\n{TASKS}"))
+}
+
+#[test]
+fn checks_are_typed_and_their_messages_are_no_expressions() {
+    let source = format!(
+        "{HEAD}checks:\n  - when: \"{{{{ inputs.n > 3 }}}}\"\n    message: \"n is {{{{ inputs.n\"\n    style: WARNING\n\
+         \x20 - condition: true\n    message: 5\n    behavior: CREATE_EXECUTION\n{TASKS}"
+    );
+    let checks = Flow::parse(&source).unwrap().checks;
+    let read = checks.iter().map(|check| (check.when.source(), check.message.as_str(), check.behavior));
+    let expected =
+        [("{{ inputs.n > 3 }}", "n is {{ inputs.n", CheckBehavior::Block), ("true", "5", CheckBehavior::Create)];
+    assert_eq!(read.collect::<Vec<_>>(), expected);
+    assert!(Flow::parse(&format!("{HEAD}checks: []\n{TASKS}")).unwrap().checks.is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_a_check_is_named_with_its_place() {
+    for (members, words) in [
+        ("{when: 'true'}", "checks[0].message: must not be empty at line 4, column 5"),
+        ("{message: x}", "checks[0].when: must not be null at line 4, column 5"),
+        ("{when: '', message: x}", "checks[0].when: must not be empty at line 4, column 12"),
+        ("{when: 'true', message: ''}", "checks[0].message: must not be empty at line 4, column 29"),
+        ("{when: '{{ 1 + }}', message: x}", "checks[0].when: "),
+        ("{when: [a], message: x}", "checks[0].when: Cannot deserialize value of type `text`"),
+        ("{when: a, condition: b, message: x}", "checks[0].condition: `condition` and `when` mean the same"),
+        ("{when: a, message: {b: c}}", "checks[0].message: Cannot deserialize value of type `text`"),
+        ("{when: a, message: x, style: LOUD}", "checks[0].style: Cannot deserialize value from String \"LOUD\""),
+        ("{when: a, message: x, behavior: NOPE}", "checks[0].behavior: Cannot deserialize value from String \"NOPE\""),
+        (
+            "{when: a, message: x, behavior: FAIL_EXECUTION}",
+            "checks[0].behavior: `behavior: FAIL_EXECUTION` of a check is not supported yet at line 4, column 37",
+        ),
+        ("{when: a, message: x, nope: 1}", "checks[0].nope: Unrecognized field \"nope\""),
+        ("just words", "checks[0]: Cannot deserialize value of type `map`"),
+    ] {
+        let found = faults_of_check(members);
+        assert!(
+            found.len() == 1 && found[0].starts_with(words) && found[0].contains(" at line 4"),
+            "{members}: {found:?}"
+        );
+    }
+    let found = faults(&format!("{HEAD}checks: all\n{TASKS}"));
+    assert!(found.len() == 1 && found[0].starts_with("checks: Cannot deserialize value of type `list`"), "{found:?}");
 }
 
 #[test]

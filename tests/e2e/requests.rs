@@ -133,6 +133,59 @@ async fn inputs_that_are_wrong_are_all_named_in_kestras_words() {
     assert_eq!(count(&server.api, "").await, 0);
 }
 
+const CHECKED: &str = "inputs:
+  - {id: n, type: INT, defaults: 5}
+  - {id: text, type: STRING, defaults: 'true'}
+checks:
+  - {when: '{{ inputs.n > 3 }}', message: 'n is {{ inputs.n }}', style: WARNING}
+  - {condition: '{{ inputs.n < 9 }}', message: n too large, behavior: BLOCK_EXECUTION}
+  - {when: '{{ inputs.n != 7 }}', message: n is odd, behavior: CREATE_EXECUTION}
+  - {when: '{{ inputs.text }}', message: text is no yes}
+triggers:
+  - {id: hook, type: io.kestra.plugin.core.trigger.Webhook, key: key, inputs: {n: 1}}
+";
+
+#[tokio::test]
+async fn checks_that_do_not_hold_are_422_with_their_messages_and_nothing_starts() {
+    let server = serving(&returns("out", "{{ inputs.n }}"), CHECKED);
+    let blocked = "Flow execution blocked: one or more condition checks evaluated to false.\nFailed checks: ";
+    for (fields, words) in [
+        (vec![("n", "1")], "n is {{ inputs.n }}"),
+        (vec![("n", "9")], "n too large"),
+        (vec![("n", "9"), ("text", "1")], "n too large, text is no yes"),
+        (vec![("n", "7"), ("text", "yes")], "n is odd, text is no yes"),
+    ] {
+        let answer = asked(&server.api, "", &fields).await;
+        refused(&answer, 422, blocked);
+        assert_eq!(answer.json()["detail"], format!("{blocked}{words}"));
+    }
+    assert_eq!(count(&server.api, "").await, 0);
+    for n in ["5", "7"] {
+        let answer = asked(&server.api, "?wait=true", &[("n", n)]).await;
+        assert_eq!(answer.json()["taskRunList"][0]["outputs"]["value"], n, "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_cannot_be_rendered_blocks_and_shows_no_secret() {
+    let check = "{when: \"{{ secret('TOKEN') | number }}\", message: never, behavior: CREATE_EXECUTION}";
+    let source = bare("f", &returns("out", "x"), &format!("checks:\n  - {check}\n"));
+    let server = launch().variable("SECRET_TOKEN", "czNjcjN0").flow("f.yaml", &source).start();
+    let answer = asked(&server.api, "", &[]).await;
+    refused(&answer, 422, "Failed checks: Failed to evaluate check condition. Cause: ");
+    refused(&answer, 422, "******");
+    assert_eq!((&answer.json()["code"], answer.text().contains("s3cr3t")), (&json!("check-failed"), false));
+}
+
+#[tokio::test]
+async fn neither_a_webhook_nor_a_replay_is_held_against_checks() {
+    let server = serving(&returns("out", "{{ inputs.n }}"), CHECKED);
+    let id = server.api.webhook(NAMESPACE, "f", "key").body("{}").send().await.id();
+    assert_eq!(server.api.ended(&id).await["state"]["current"], "SUCCESS");
+    let again = call(&server.api, Method::POST, &format!("{id}/actions/replay-with-inputs")).await;
+    assert_eq!(again.status, 200, "{}", again.text());
+}
+
 #[tokio::test]
 async fn a_form_may_be_url_encoded_and_other_bodies_are_415() {
     let server = serving(&returns("out", "{{ inputs.s }}"), "inputs: [{id: s, type: STRING}]\n");

@@ -159,12 +159,14 @@ async fn a_response_code_counts_whatever_the_state_and_must_be_registered() {
     let code = |code: &str| format!("    wait: true\n    responseCode: \"{code}\"\n");
     let server = launch()
         .flow("fixed.yaml", &flow("fixed", fail, &code("202")))
+        .flow("none.yaml", &flow("none", &returns("out", "x"), "    wait: true\n    responseCode: 799\n"))
         .flow("teapot.yaml", &flow("teapot", &returns("out", "x"), &code("{{ trigger.body.code }}")))
         .start();
     assert_eq!(call(&server.api, "fixed", &json!({})).await.status, 202);
     assert_eq!(call(&server.api, "teapot", &json!({"code": 418})).await.status, 418);
-    for bad in [json!(299), json!("abc"), json!(null)] {
-        let answer = call(&server.api, "teapot", &json!({"code": bad})).await;
+    for (name, bad) in [("none", json!(200)), ("teapot", json!(299)), ("teapot", json!("abc")), ("teapot", json!(null))]
+    {
+        let answer = call(&server.api, name, &json!({"code": bad})).await;
         assert_eq!(answer.status, 500, "{bad}: {}", answer.text());
         let id = answer.json()["execution"].as_str().expect("the execution is named").to_owned();
         assert_eq!(server.api.execution(&id).await["state"]["current"], "SUCCESS");

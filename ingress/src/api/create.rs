@@ -64,7 +64,7 @@ async fn create_one(call: &Call, body: &mut Body) -> Result<Response, Refusal> {
     let execution = execution_id(&revision, key.as_ref());
     let reference = &revision.reference;
     let (surroundings, seal) = (call.service().surroundings(), call.service().seal.as_ref());
-    let inputs = Asked { reference, flow, execution, moment, surroundings, seal }.resolve(&fields)?;
+    let inputs = Asked { reference, flow, execution, moment, surroundings, seal }.admit(&fields)?;
     let labels = asked.labels.of_execution(&flow.labels, key.as_ref().map(|key| key.id.as_str()), &execution);
     let delivery = Delivery {
         id: delivery,

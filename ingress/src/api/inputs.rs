@@ -1,21 +1,22 @@
-//! The inputs of an execution that somebody asks for.
+//! The inputs of an execution that somebody asks for, and whether the flow lets them start it.
 
 use windhover_proto::{
     delivery::FlowRef,
-    expr::{Map, RenderError, Surroundings, Templated, Value, Variables},
-    flow::{Flow, RenderedFor, mask_secrets, resolve_inputs},
+    expr::{Env, Map, RenderError, Surroundings, Template, Templated, Value, Variables},
+    flow::{Flow, RenderedFor, ResolvedInputs, mask_secrets, resolve_inputs},
     id::ExecutionId,
     problem::{Code, Problem},
     seal::SealKey,
     sight::{self, Attempt, Rendered, Sight},
 };
 
+use super::checks;
 use crate::{
     context::{self, Moment},
     inputs::{Inputs, tells_secret},
 };
 
-/// What defaults and conditions of inputs see.
+/// What defaults and conditions of inputs see, and checks.
 pub(super) struct Asked<'a> {
     pub(super) reference: &'a FlowRef,
     pub(super) flow: &'a Flow,
@@ -32,8 +33,29 @@ impl Asked<'_> {
     /// # Errors
     /// 422 with everything that is wrong.
     pub(super) fn resolve(&self, given: &Map) -> Result<Inputs, Problem> {
+        self.kept(&self.read(given)?)
+    }
+
+    /// The same, for an execution that the flow's checks let be created.
+    ///
+    /// # Errors
+    /// 422 with everything that is wrong.
+    pub(super) fn admit(&self, given: &Map) -> Result<Inputs, Problem> {
+        let resolved = self.read(given)?;
+        checks::pass(&self.flow.checks, &|when| self.text(when, &resolved.values))?;
+        self.kept(&resolved)
+    }
+
+    fn kept(&self, resolved: &ResolvedInputs) -> Result<Inputs, Problem> {
+        match self.flow.inputs.is_empty() {
+            true => Ok(Inputs::default()),
+            false => Inputs::of(resolved, self.seal),
+        }
+    }
+
+    fn read(&self, given: &Map) -> Result<ResolvedInputs, Problem> {
         if self.flow.inputs.is_empty() {
-            return Ok(Inputs::default());
+            return Ok(ResolvedInputs::default());
         }
         let mut keeps_secret = false;
         let mut render = |tree: &Templated, wanted, inputs: &Map| {
@@ -49,24 +71,36 @@ impl Asked<'_> {
                     .to_owned(),
             ));
         }
-        let resolved = resolved.map_err(|wrong| {
+        resolved.map_err(|wrong| {
             let reasons: Vec<_> = wrong.iter().map(ToString::to_string).collect();
             invalid(reasons.join("; "))
-        })?;
-        Inputs::of(&resolved, self.seal)
+        })
+    }
+
+    /// Renders a text; a failure is told to the caller, so it hides what is secret.
+    fn text(&self, template: &Template, inputs: &Map) -> Result<String, String> {
+        let attempt = |sight| self.attempt(sight, inputs, |variables, env| template.render(variables, env));
+        sight::unshown(attempt).map_err(|error| error.to_string())
     }
 
     fn render(&self, tree: &Templated, inputs: &Map) -> Result<Rendered<Value>, RenderError> {
+        sight::render(|sight| self.attempt(sight, inputs, |variables, env| tree.render(variables, env)))
+    }
+
+    fn attempt<T>(
+        &self,
+        sight: Sight,
+        inputs: &Map,
+        render: impl Fn(&WithInputs<'_>, &mut Env<'_>) -> Result<T, RenderError>,
+    ) -> Attempt<T> {
         let (masked, hidden) = mask_secrets(&self.flow.inputs, inputs);
-        sight::render(|sight| {
-            let mut env = self.moment.env(self.surroundings).with_sight(sight);
-            let inputs = match sight {
-                Sight::Opened => inputs,
-                Sight::Masked => &masked,
-            };
-            let outcome = tree.render(&WithInputs { asked: self, inputs }, &mut env);
-            Attempt { outcome, secrets: [&hidden, env.secrets_used()].concat() }
-        })
+        let mut env = self.moment.env(self.surroundings).with_sight(sight);
+        let inputs = match sight {
+            Sight::Opened => inputs,
+            Sight::Masked => &masked,
+        };
+        let outcome = render(&WithInputs { asked: self, inputs }, &mut env);
+        Attempt { outcome, secrets: [&hidden, env.secrets_used()].concat() }
     }
 }
 

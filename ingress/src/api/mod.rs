@@ -2,6 +2,7 @@
 //! here ends in an input for the log; what it takes to find and show executions comes from the console.
 
 mod act;
+mod checks;
 mod create;
 mod form;
 mod inputs;

@@ -6,6 +6,7 @@ use crate::{
 };
 
 use super::{
+    check::Check,
     error::FlowErrors,
     input::{Input, ValueType},
     task::Task,
@@ -43,6 +44,8 @@ pub struct Flow {
     pub after_execution: Vec<Task>,
     /// What starts the flow.
     pub triggers: Vec<Trigger>,
+    /// What must hold before an execution that somebody asks for is created.
+    pub checks: Vec<Check>,
 }
 
 impl Flow {

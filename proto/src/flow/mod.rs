@@ -20,6 +20,7 @@
 //! | flow | `variables` | [`Map`](crate::expr::Map) | unrendered `vars` |
 //! | flow | `tasks`, `errors`, `finally`, `afterExecution` | `Vec<Task>` | |
 //! | flow | `triggers` | [`Trigger`] | |
+//! | flow | `checks[].when` (or `condition`), `.message`, `.behavior` | R, S, S [`Check`] | of executions that are asked for; `style`: for forms; `FAIL_EXECUTION` is refused |
 //! | flow | `pluginDefaults` | - | merged into tasks and triggers before they are typed |
 //! | flow | `revision`, `deleted`, `tenantId`, `source`, `updated` | - | what a server wrote into a text; not read |
 //! | task | `id`, `type`, `description` | | ids are unique in the flow |
@@ -41,14 +42,14 @@
 //! | webhook | `inputs` | R by input id | required inputs without default must be there |
 //! | webhook | `labels` | keys S, values R | |
 //! | webhook | `wait`, `returnOutputs` | S bool | |
-//! | webhook | `responseContentType`, `responseCode` | S, R or S | |
+//! | webhook | `responseContentType`, `responseCode` | S, R or S | a status that is none answers 500 |
 //! | webhook | `fetchType` | S `FETCH`, `NONE` | `STORE` is refused |
 //! | webhook | `maxBody` | S bytes, `5MiB` | ours: up to 25 MiB; without it the server's limit |
 //! | input | `id`, `type`, `required`, `defaults` (R), `dependsOn {inputs, condition}`, type's own rules | | `description`, `displayName`, `prefill`, `isRadio`: for forms |
 //! | output | `id`, `type`, `value` (R), `required` | | `description`, `displayName`: for people |
 //!
 //! Known and refused with "not supported yet": all other task and trigger types of Kestra 2.0 and `ForEach`, the flow's
-//! `concurrency`, `retry`, `sla`, `checks`, `quotas`, `policyRefs`, `workerSelector`, a task's
+//! `concurrency`, `retry`, `sla`, `quotas`, `policyRefs`, `workerSelector`, a task's
 //! `allowWarning`, `taskCache`, `assets`, `logToFile`, `workerSelector`, `policyRefs`, `version`, `http.Request`'s `formData`,
 //! `params`, `encryptBody` and `options.{auth, proxy, ssl, logs, defaultCharset, enabledTcpExtendedKeepAlive}`, a trigger's
 //! `assets`, `policyRefs`, `version`, inputs of the types ION, FORM and REUSABLE_INPUTS, and FILE unless it is optional.
@@ -56,6 +57,7 @@
 //! Accepted and without effect, as in Kestra, where they are about triggers that are looked at from time to time: a webhook's
 //! `stopAfter`, `failOnTriggerError`, `logLevel`, `logToFile`, `allowConcurrent`, `workerSelector`.
 
+mod check;
 mod condition;
 mod document;
 pub mod duration;
@@ -72,6 +74,7 @@ mod trigger;
 mod value;
 mod yaml;
 
+pub use check::{Check, CheckBehavior};
 pub use condition::{Condition, DayInMonth};
 pub use document::{Flow, Output, ParsedDocument};
 pub use error::{FlowError, FlowErrors, Position};

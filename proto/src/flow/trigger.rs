@@ -48,7 +48,8 @@ pub struct Webhook {
     pub return_outputs: bool,
     /// With `wait` and `return_outputs`: the content type of the answer. Absent: JSON.
     pub response_content_type: Option<ResponseContentType>,
-    /// With `wait`: the status of the answer, rendered after the end. A rendered one must pass [`is_registered_status`].
+    /// With `wait`: the status of the answer, rendered after the end. One that [`is_registered_status`] does not know
+    /// answers 500.
     pub response_code: Option<Dynamic<u16>>,
     /// Whether the body becomes `trigger.body`.
     pub fetch_type: FetchType,

@@ -6,7 +6,6 @@ Conditions about the call look at the request that started the execution, also f
 import base64
 import decimal
 import fnmatch
-import http
 import json
 import re
 import urllib.parse
@@ -16,9 +15,6 @@ from . import expressions
 
 # The flows that were there from the beginning: source by `namespace/id`.
 FLOWS = {}
-
-# Statuses that IANA knows, the one that is reserved with them.
-STATUSES = {status.value for status in http.HTTPStatus} | {306}
 
 # Headers that are kept sealed.
 SENSITIVE = re.compile(
@@ -165,7 +161,8 @@ LATER = re.compile(
     r"""
     io\.kestra\.(core\.)?(plugin\.)?core\.(flow|execution|kv|storage|templating|namespace|runner|metric|http|trigger|debug|log|output|state|test)\.
       (?!Sleep|Fail\b|Exit\b|Request\b|Webhook|Return|Echo|Log\b|OutputValues)\w+
-    | ^(concurrency|retry|sla|checks|quotas|policyRefs|workerSelector):
+    | ^(concurrency|retry|sla|quotas|policyRefs|workerSelector):
+    | ^\ +behavior:\ FAIL_EXECUTION\b
     | ^\ +(taskCache|allowWarning|policyRefs|assets):
     | ^\ *-?\ type:\ (ION|FORM|REUSABLE_INPUTS)\b
     | \btype:\ FILE\b(?!.*required:\ false)(?!\n(\ \ \ \ .*\n)*\ \ \ \ required:\ false)
@@ -185,11 +182,11 @@ def _uses_later(wanted, result):
     return (LATER.search(flow.replace("\r\n", "\n")) is not None) == wanted
 
 
-def _unregistered_status(wanted, result):
-    """Whether a flow says a `responseCode` that is no status; one that is rendered may be any."""
+def _no_status(wanted, result):
+    """Whether a flow says a `responseCode` that has not three digits; one that is rendered may be any."""
     flow = result.record.get("flow") or text(result.record["request"])
     said = re.findall(r"^ +responseCode: *[\"']?([^\"'{\n]+)[\"']?$", flow, re.M)
-    return any(not code.isdigit() or int(code) not in STATUSES for code in said) == wanted
+    return any(not re.fullmatch(r"[1-9]\d\d", code) for code in said) == wanted
 
 
 def _other_case(wanted, result):
@@ -420,7 +417,7 @@ ALL = {
     "json": _json,
     "wrong_expression": _wrong_expression,
     "uses_later": _uses_later,
-    "unregistered_status": _unregistered_status,
+    "no_status": _no_status,
     "other_case": _other_case,
     "empty_body": _empty_body,
     "multipart": _multipart,

@@ -1,6 +1,7 @@
 //! From YAML to typed documents: reads every property, collects everything that is wrong, and only then answers.
 
 mod at;
+mod check;
 mod circle;
 mod condition;
 mod dashes;

@@ -240,11 +240,6 @@ const SLA_COMMON: [Property; 3] = [
     must("behavior", Want::Word(&["FAIL", "CANCEL", "NONE"])),
     may("labels", Want::Labels),
 ];
-const CHECK: [Property; 3] = [
-    Property { name: "message", want: Want::Text, missing: Some("must not be empty") },
-    may("style", Want::Word(&["ERROR", "SUCCESS", "WARNING", "INFO"])),
-    may("behavior", Want::Word(&["CREATE_EXECUTION", "BLOCK_EXECUTION", "FAIL_EXECUTION"])),
-];
 
 /// Short names of the task types of this table.
 pub(super) fn tasks() -> impl Iterator<Item = &'static str> {
@@ -311,19 +306,6 @@ pub(super) fn check_concurrency(at: &At<'_>) {
         limit.wrong("must be greater than 0");
     }
     fields.finish();
-}
-
-/// Checks a flow's `checks`.
-pub(super) fn check_checks(at: &At<'_>) {
-    for member in at.list().unwrap_or_default() {
-        let Some(fields) = Fields::of(&member, "check") else { continue };
-        match fields.get_either("when", "condition") {
-            Some(when) => drop(when.template()),
-            None => fields.missing("when", "must not be null"),
-        }
-        check(&fields, &[&CHECK]);
-        fields.finish();
-    }
 }
 
 /// Checks a flow's `sla`.

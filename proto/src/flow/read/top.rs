@@ -1,6 +1,8 @@
 //! The flow itself.
 
-use super::{at::At, dashes, defaults, fields::Fields, input, labels, names, output, retry, shape, task, trigger};
+use super::{
+    at::At, check, dashes, defaults, fields::Fields, input, labels, names, output, retry, shape, task, trigger,
+};
 use crate::{
     expr::{Map, Value},
     flow::{document::Flow, yaml::Content},
@@ -40,6 +42,7 @@ pub(super) fn flow(at: &At<'_>) -> Option<Flow> {
     let (errors, finally, after_execution) = (block("errors"), block("finally"), block("afterExecution"));
     let outputs = fields.get("outputs").map(|at| output::list(&at)).unwrap_or_default();
     let triggers = fields.get("triggers").map(|at| trigger::list(&at, &inputs)).unwrap_or_default();
+    let checks = fields.get("checks").map(|at| check::list(&at)).unwrap_or_default();
     dashes::check(at, &inputs);
     later(&fields);
     let (description, disabled, draft) = (fields.note("description"), fields.flag("disabled"), fields.flag("draft"));
@@ -60,6 +63,7 @@ pub(super) fn flow(at: &At<'_>) -> Option<Flow> {
         finally,
         after_execution,
         triggers,
+        checks,
     })
 }
 
@@ -76,12 +80,8 @@ type Check = fn(&At<'_>);
 
 /// Checks and refuses what does not run yet.
 fn later(fields: &Fields<'_>) {
-    let checks: [(&'static str, Check); 4] = [
-        ("concurrency", shape::check_concurrency),
-        ("retry", retry::of_flow),
-        ("sla", shape::check_sla),
-        ("checks", shape::check_checks),
-    ];
+    let checks: [(&'static str, Check); 3] =
+        [("concurrency", shape::check_concurrency), ("retry", retry::of_flow), ("sla", shape::check_sla)];
     for (name, check) in checks {
         if let Some(at) = fields.get(name) {
             check(&at);
