@@ -9,13 +9,17 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pu
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-use super::{Bounds, Inner};
+use super::{Bounds, Inner, connect::Losses};
 use crate::{LogName, Position, ReadError, Reader, Record};
 
 /// Messages asked for at once.
 const BATCH_COUNT: usize = 256;
-/// Bytes asked for at once: bounds what a slow reader holds, and is always room for two of the largest records.
-const BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes that all readers of a process ask for at once. A server cuts the connection of whoever has 64 MiB on the way to it.
+const ON_THE_WAY_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Readers of a process beside one for each partition: those of the inbox and of the definitions.
+const OTHER_READERS: usize = 4;
+/// Room for what a message has besides its body.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// A consumer that nobody asks is forgotten by the server after this.
 const FORGET_AFTER: Duration = Duration::from_secs(30);
 /// Silence of the server for twice this long means that the consumer is gone.
@@ -33,6 +37,8 @@ struct Cursor {
     log: LogName,
     after: Position,
     messages: Option<pull::Stream>,
+    /// Seen up to when the consumer was made.
+    losses: Losses,
     /// After which position a record was missing when the consumer before this one gave the next one.
     missing_after: Option<Position>,
     retry: Duration,
@@ -41,7 +47,8 @@ struct Cursor {
 
 /// Reads everything after `after`, for ever. While NATS is away the reader waits.
 pub(super) fn read(inner: Arc<Inner>, log: LogName, after: Position) -> Reader {
-    let cursor = Cursor { inner, log, after, messages: None, missing_after: None, retry: RETRY_FIRST, ended: false };
+    let (messages, missing_after, losses) = (None, None, inner.losses.clone());
+    let cursor = Cursor { inner, log, after, messages, losses, missing_after, retry: RETRY_FIRST, ended: false };
     stream::unfold(cursor, step).boxed()
 }
 
@@ -61,7 +68,13 @@ impl Cursor {
                 self.start().await?;
                 continue;
             };
-            match messages.next().await {
+            let next = tokio::select! {
+                biased;
+                // What was on its way is lost, and the consumer takes it for read: were it the last, nothing would ever follow.
+                Ok(()) = self.losses.changed() => None,
+                next = messages.next() => next,
+            };
+            match next {
                 Some(Ok(message)) => match self.take(&message).await? {
                     Some(record) => return Ok(record),
                     None => self.messages = None,
@@ -78,6 +91,7 @@ impl Cursor {
 
     /// Makes a consumer after checking that the log still goes on after our position. Failures of NATS are waited out.
     async fn start(&mut self) -> Result<(), ReadError> {
+        self.losses.mark_unchanged();
         match self.try_start().await {
             Ok(messages) => {
                 self.messages = Some(messages);
@@ -109,7 +123,7 @@ impl Cursor {
         let messages = consumer
             .stream()
             .max_messages_per_batch(BATCH_COUNT)
-            .max_bytes_per_batch(BATCH_BYTES.max(2 * self.inner.client.max_payload()))
+            .max_bytes_per_batch(batch_bytes(self.inner.layout.partitions, self.inner.client.max_payload()))
             .expires(WAIT_MAX)
             .heartbeat(HEARTBEAT_EVERY)
             .messages()
@@ -179,6 +193,12 @@ enum Failure {
     Passing(String),
 }
 
+/// Bytes that one reader asks for at once: its share of what may be on the way, and always room for the largest record.
+fn batch_bytes(partitions: u16, payload_bytes_max: usize) -> usize {
+    let share = ON_THE_WAY_BYTES_MAX / (usize::from(partitions) + OTHER_READERS);
+    share.max(payload_bytes_max + HEAD_BYTES_MAX)
+}
+
 fn check_bounds(log: &LogName, after: Position, bounds: Bounds) -> Result<(), ReadError> {
     if after > bounds.head {
         return Err(ReadError::Ahead { log: log.clone(), after, head: bounds.head });
@@ -207,6 +227,15 @@ fn own(payload: &Bytes) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_readers_together_never_have_so_much_on_the_way_that_the_server_cuts_the_connection() {
+        for partitions in [1, 4, 16, 48] {
+            let all = batch_bytes(partitions, 1024 * 1024) * (usize::from(partitions) + OTHER_READERS);
+            assert!(all < 64 * 1024 * 1024, "{partitions} partitions: {all} bytes");
+        }
+        assert!(batch_bytes(16, 8 * 1024 * 1024) > 8 * 1024 * 1024, "the largest record fits");
+    }
 
     #[test]
     fn a_missing_record_is_looked_for_once_more_before_the_log_is_blamed() {
