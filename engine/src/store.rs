@@ -246,7 +246,7 @@ impl Store {
     }
 
     /// Writes entries of which sled has nothing yet, before the head that they belong to. In the order of their keys this costs
-    /// half as much as in a batch, which sled takes in any order, so that every entry looks for its page anew.
+    /// less than in a batch, which sled takes in any order, so that every entry looks for its page anew.
     fn write_whole(&self, mut entries: Vec<(ExecutionId, Entry)>) -> Result<(), Failed> {
         entries.sort_unstable_by_key(|(id, _)| *id);
         for (id, entry) in &entries {

@@ -32,6 +32,9 @@ const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
 /// How long a view lets commits gather while nobody waits for it: one batch of many costs far less than many of one.
 const GATHER: Duration = Duration::from_secs(1);
 
+/// The same while somebody follows an execution of the partition: so late may an event be told at most.
+const GATHER_FOLLOWED: Duration = Duration::from_millis(200);
+
 /// Most commits that are folded in one batch.
 const GATHERED_MAX: usize = 4096;
 
@@ -132,6 +135,7 @@ async fn fold(shared: &Shared, store: &Store) -> Result<std::convert::Infallible
                 Some(ReadError::Trimmed { first, .. }) => from = first.0.saturating_sub(1),
                 Some(error) => return Err(error.into()),
                 None if from < end => tokio::task::yield_now().await,
+                None if shared.is_followed(store.partition) => shared.gather(GATHER_FOLLOWED).await,
                 None => shared.gather(GATHER).await,
             }
             end = shared.log.head(name.clone()).await?.0;

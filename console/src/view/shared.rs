@@ -115,6 +115,11 @@ impl Shared {
         self.standing.get(usize::from(partition)).map(watch::Sender::subscribe)
     }
 
+    /// Whether somebody follows a view now.
+    pub(super) fn is_followed(&self, partition: u16) -> bool {
+        self.standing.get(usize::from(partition)).is_some_and(|standing| standing.receiver_count() > 0)
+    }
+
     pub(super) fn standing_of(&self, partition: u16, change: impl FnOnce(&mut Standing)) {
         if let Some(standing) = self.standing.get(usize::from(partition)) {
             standing.send_modify(change);

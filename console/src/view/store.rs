@@ -100,8 +100,8 @@ impl Store {
         bytes.map_or(Ok(ViewHead::default()), |bytes| serde_json::from_slice(&bytes).map_err(Failed::new))
     }
 
-    /// Puts rows of executions there that began after where the view stands. In the order of their keys this costs half as much
-    /// as in a batch, which sled takes in any order, so that every row looks for its page anew.
+    /// Puts rows of executions there that began after where the view stands. In the order of their keys this costs less
+    /// than in a batch, which sled takes in any order, so that every row looks for its page anew.
     pub(crate) fn begin(&self, mut rows: Vec<(ExecutionId, Row)>) -> Result<(), Failed> {
         rows.sort_unstable_by_key(|(id, _)| *id);
         let insert = |(id, row): &(ExecutionId, Row)| {

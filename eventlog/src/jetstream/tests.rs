@@ -2,10 +2,15 @@
 
 use std::{
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::*;
 use crate::{
@@ -256,6 +261,57 @@ async fn what_was_acknowledged_outlives_a_killed_server_and_appends_and_readers_
     for (position, text) in acked {
         let record = &read[usize::try_from(position.0).unwrap() - 1];
         assert_eq!((record.position, &record.bytes), (position, &Bytes::from(text)));
+    }
+}
+
+/// The address of a go-between that passes on what a server and its clients say. When the server is about to say `words` for the
+/// first time, it cuts the connection instead.
+async fn cutting_before(words: &'static str, server: &NatsServer) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("nats://{}", listener.local_addr().expect("an address"));
+    let server = server.url().trim_start_matches("nats://").to_owned();
+    let is_cut = Arc::new(AtomicBool::new(false));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = tokio::net::TcpStream::connect(&server).await.expect("the server");
+            tokio::spawn(pass_on(client, server, words, is_cut.clone()));
+        }
+    });
+    url
+}
+
+async fn pass_on(client: TcpStream, server: TcpStream, words: &'static str, is_cut: Arc<AtomicBool>) {
+    let ((mut asking, mut told), (mut telling, mut asked)) = (client.into_split(), server.into_split());
+    let asking = tokio::spawn(async move { tokio::io::copy(&mut asking, &mut asked).await });
+    let mut said = vec![0; 64 * 1024];
+    while let Ok(count @ 1..) = telling.read(&mut said).await {
+        if contains(&said[..count], words) && !is_cut.swap(true, Ordering::AcqRel) {
+            break;
+        }
+        if told.write_all(&said[..count]).await.is_err() {
+            break;
+        }
+    }
+    asking.abort();
+}
+
+fn contains(said: &[u8], words: &str) -> bool {
+    said.windows(words.len()).any(|part| part == words.as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_records_are_read_though_the_connection_was_lost_while_they_were_on_their_way() {
+    let server = NatsServer::start(Sync::Always, "");
+    let writer = open(options(&server)).await;
+    for text in ["one", "two", "last words"] {
+        append(&writer, text).await.expect("an append");
+    }
+    let cut = cutting_before("last words", &server).await;
+    let log = open(Options { monitors: vec![server.monitor()], ..Options::new(cut) }).await;
+    let mut reader = log.read(LogName::Inbox { shard: 0 }, Position::ORIGIN);
+    for text in ["one", "two", "last words"] {
+        let next = tokio::time::timeout(Duration::from_secs(15), reader.next()).await.expect("the reader goes on");
+        assert_eq!(next.expect("a record").expect("no error").bytes, text);
     }
 }
 
