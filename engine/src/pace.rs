@@ -30,3 +30,24 @@ impl Pace {
         tokio::time::timeout(WAIT_MAX, self.0.acquire()).await.ok()?.ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_finds_no_place_waits_for_one_but_not_for_ever() {
+        let pace = Pace::default();
+        let mut first = Vec::new();
+        for _ in 0..AT_ONCE_MAX {
+            first.push(pace.admit().await.expect("a place"));
+        }
+        let began = Instant::now();
+        assert!(pace.admit().await.is_none(), "all places are taken");
+        assert!(began.elapsed() >= WAIT_MAX);
+        first.pop();
+        assert!(pace.admit().await.is_some(), "one is free again");
+    }
+}

@@ -98,6 +98,14 @@ mod tests {
         Arrivals { record: Position(7), deliveries }
     }
 
+    /// An engine that answered for every partition.
+    fn owned_by_one() -> Engines {
+        let engines = Engines::default();
+        let groups = engines.group(&arrivals(), PARTITIONS);
+        groups.iter().for_each(|group| drop(group.told(&[Some(true); 2], "a", &engines)));
+        engines
+    }
+
     fn subjects(engines: &Engines) -> Vec<u16> {
         engines.group(&arrivals(), PARTITIONS).iter().map(Group::subject).collect()
     }
@@ -116,11 +124,7 @@ mod tests {
 
     #[test]
     fn a_partition_that_is_not_the_engines_own_any_more_is_asked_for_on_its_own() {
-        let engines = Engines::default();
-        engines
-            .group(&arrivals(), PARTITIONS)
-            .iter()
-            .for_each(|group| drop(group.told(&[Some(true); 2], "a", &engines)));
+        let engines = owned_by_one();
         let [group] = &engines.group(&arrivals(), PARTITIONS)[..] else { panic!("one engine, one group") };
         let firsts = group.told(&[Some(true), Some(true), None, None], "a", &engines);
         assert_eq!(firsts.len(), 8);
@@ -133,11 +137,7 @@ mod tests {
 
     #[test]
     fn when_nobody_answers_everybody_is_forgotten() {
-        let engines = Engines::default();
-        engines
-            .group(&arrivals(), PARTITIONS)
-            .iter()
-            .for_each(|group| drop(group.told(&[Some(true); 2], "a", &engines)));
+        let engines = owned_by_one();
         for group in engines.group(&arrivals(), PARTITIONS) {
             assert!(group.untold(&engines).iter().all(|(_, first)| !first));
         }
